@@ -1,0 +1,95 @@
+"""What the two systems hold, as plain frozen values. Client values never show in a `repr`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+
+class KommKz(IntEnum):
+    """Kinds of an Advoware entry (reference/advoware-api.md 4.4)."""
+
+    TEL_GESCH = 1
+    FAX_GESCH = 2
+    MOBIL = 3
+    MAIL_GESCH = 4
+    INTERNET = 5
+    TEL_PRIVAT = 6
+    FAX_PRIVAT = 7
+    MAIL_PRIVAT = 8
+    AUTO_TELEFON = 9
+    SONSTIGE = 10
+    EPOST = 11
+    BEA = 12
+
+
+class Art(Enum):
+    """The two arrays of EspoCRM."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Kommunikation:
+    """One entry of Advoware as read. `komm_kz` is 0 on releases with the bug; `tlf` and `bemerkung` may be None."""
+
+    id: int
+    row_id: str
+    tlf: str | None = field(repr=False)
+    bemerkung: str | None = field(repr=False)
+    online: bool
+    komm_kz: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KommunikationWrite:
+    """The body of a POST or PUT of one entry: always all four members (nothing is reset by omission)."""
+
+    tlf: str = field(repr=False)
+    bemerkung: str = field(repr=False)
+    komm_kz: int
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beteiligter:
+    """One person of Advoware. `top_level`: lower-cased member name -> value, text members only (telgesch, mobil, ...)."""
+
+    betnr: int
+    row_id: str
+    kommunikation: tuple[Kommunikation, ...]
+    top_level: dict[str, str] = field(repr=False, default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EspoItem:
+    """One item of `emailAddressData` or `phoneNumberData`. `type` is '' for e-mail."""
+
+    art: Art
+    value: str = field(repr=False)
+    type: str = ""
+    primary: bool = False
+    opt_out: bool = False
+    invalid: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EspoRecord:
+    """One CBeteiligte as GET shows it. `version`: versionNumber, None where the entity has none."""
+
+    id: str
+    betnr: int | None
+    emails: tuple[EspoItem, ...]
+    phones: tuple[EspoItem, ...]
+    version: int | None = None
+    modified_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EspoListRow:
+    """One row of a list: lists never hold the arrays."""
+
+    id: str
+    betnr: int | None
+    modified_at: str = ""
