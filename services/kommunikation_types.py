@@ -93,3 +93,60 @@ class EspoListRow:
     id: str
     betnr: int | None
     modified_at: str = ""
+
+
+class MarkerForm(Enum):
+    """How much of a marker an entry's remark has room for (Advoware may cut long remarks)."""
+
+    FULL = "full"
+    HASH = "hash"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseEntry:
+    """What both sides last agreed on for one Advoware entry.
+
+    `value`: as it stood in `tlf`; None = known, but not linked (a slot, a held back value).
+    `espo_value`, `espo_type`: the item it was linked to, as last read back from EspoCRM.
+    `fresh`: no agreement has been reached yet, so nothing may be removed because of this entry.
+    """
+
+    value: str | None = field(repr=False)
+    kz: int
+    row_id: str
+    espo_value: str = field(repr=False, default="")
+    espo_type: str = ""
+    fresh: bool = False
+    marker_form: MarkerForm = MarkerForm.FULL
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWrite:
+    """A write to Advoware that was announced but not yet read back. `entry_id` 0: a POST, whose id is not known yet.
+
+    `before_*` and `after_*`: `tlf` and `bemerkung` as read and as sent.
+    """
+
+    entry_id: int
+    kz: int
+    before_tlf: str = field(repr=False)
+    before_bemerkung: str = field(repr=False)
+    after_tlf: str = field(repr=False)
+    after_bemerkung: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The base store's knowledge of one pair of records.
+
+    `moves`: changes of type under way, entry id -> new kommKz. `open_writes`: see `OpenWrite`; the next run looks at them first.
+    `digest_advoware`, `digest_espocrm`: keyed digests of both sides when they last agreed completely ('' if they do not).
+    """
+
+    betnr: int
+    entries: dict[int, BaseEntry] = field(default_factory=dict)
+    moves: dict[int, int] = field(default_factory=dict)
+    open_writes: tuple[OpenWrite, ...] = ()
+    digest_advoware: str = ""
+    digest_espocrm: str = ""
