@@ -1,0 +1,145 @@
+/**
+ * The door of the project: everything that comes in by HTTP passes here before Motia sees it.
+ *
+ * Motia hands an API step its whole request as a process argument: visible in `ps`, and from 128 KiB on the call dies.
+ * So a webhook's body is read, checked and reduced to ids here, and a credential never goes on.
+ * Motia itself knows no authentication of API steps: all of it is here (docs: design of the flow).
+ */
+import { randomBytes } from 'node:crypto'
+import express, { type Express, type NextFunction, type Request, type Response, Router } from 'express'
+import { MAX_IDS, readAdvoware, readEspo } from './payload.ts'
+import type { Settings } from './settings.ts'
+import { hasBearer, signedBy } from './signature.ts'
+
+/** What Motia's plugins register for their pages. */
+const MOTIA_PATHS = /^\/(__motia|motia)(\/|$)/
+const READ_SECONDS = 10
+
+interface Layer {
+  name: string
+  handle: { stack?: { route?: unknown; match: (path: string) => boolean }[] }
+}
+
+/** Says that the gate let a request in; the step refuses everything else. New for every process, inherited by its steps. */
+const STEP_KEY = (process.env.KOMM_GATE_KEY ??= randomBytes(24).toString('hex'))
+
+/** Puts the gate before everything else of `app`. `redisReady`: false while no event could be queued. */
+export function installGate(app: Express, settings: Settings, redisReady: () => boolean): void {
+  app.disable('x-powered-by')
+  app.use('/webhooks', webhooks(settings, redisReady))
+  app.use((req: Request, res: Response, next: NextFunction) => {
+    if (res.locals.passed) next()
+    else if (settings.workbench && !isStepEndpoint(app, req.path)) {
+      if (isOwnPage(req.headers)) next()
+      else refuse(res, 403, 'The Workbench answers only to pages of this machine.')
+    } else if (hasBearer(req.headers, settings.apiToken)) {
+      delete req.headers.authorization
+      next()
+    } else refuse(res, 401, 'A valid bearer token is needed.')
+  })
+}
+
+function webhooks(settings: Settings, redisReady: () => boolean): Router {
+  const router = Router()
+  const raw = express.raw({ limit: settings.maxBytes, type: () => true, inflate: false })
+  router.all('/:quelle/beteiligte', (req: Request, res: Response, next: NextFunction) => {
+    const receive = { espocrm: fromEspo, advoware: fromAdvoware }[String(req.params.quelle)]
+    if (!receive) return refuse(res, 404, 'No such webhook.')
+    if (req.method !== 'POST') return refuse(res.setHeader('Allow', 'POST'), 405, 'Only POST is taken here.')
+    if (receive === fromAdvoware && !hasBearer(req.headers, settings.apiToken)) {
+      return refuse(res, 401, 'A valid bearer token is needed.')
+    }
+    return readBody(raw, req, res, (problem) => receive(req, res, next, settings, problem ?? (redisReady() ? 0 : 503)))
+  })
+  router.use((_req: Request, res: Response) => refuse(res, 404, 'No such webhook.'))
+  return router
+}
+
+/**
+ * EspoCRM's delivery. It comes again only after 401, 403, 404, 405, 408, 500, 503 or a lost connection; 400, 409, 413, 422,
+ * 429, 502 and 504 lose the event for good and 410 deletes the webhook: so whatever is wrong here is a 401 or a 503.
+ */
+function fromEspo(req: Request, res: Response, next: NextFunction, settings: Settings, problem: number): void {
+  if (problem) {
+    log('warn', 'An EspoCRM webhook could not be taken now; it comes again.', { cause: problem })
+    return refuse(res, 503, 'Not now, please come again.')
+  }
+  const body: Buffer = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0)
+  const webhookId = signedBy(req.headers, body, settings.webhookSecrets)
+  if (webhookId === undefined) {
+    log('warn', 'A webhook without a valid signature was refused.', { bytes: body.length })
+    return refuse(res, 401, 'The signature is missing or wrong.')
+  }
+  const { ids, attributes, dropped } = readEspo(body)
+  if (dropped) log('warn', 'Items of an EspoCRM webhook had no usable id.', { webhookId, dropped })
+  if (ids.length > MAX_IDS) return refuse(res, 503, 'Too many items for one request.')
+  if (ids.length === 0) return void res.status(200).json({ status: 'received', ids: 0 })
+  pass(req, res, next, { ids, attributes, webhookId })
+}
+
+/** A script or trigger at the firm that tells which Beteiligte have changed in Advoware. */
+function fromAdvoware(req: Request, res: Response, next: NextFunction, _settings: Settings, problem: number): void {
+  if (problem === 413) return refuse(res, 413, 'The body is too large.')
+  if (problem) return refuse(res, problem, problem === 503 ? 'Not now, please come again.' : 'The body could not be read.')
+  const ids = readAdvoware(Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0))
+  if (ids === undefined) return refuse(res, 400, 'The body must be {"ids": [betNr, ...]} with positive whole numbers.')
+  if (ids.length > MAX_IDS) return refuse(res, 413, `At most ${MAX_IDS} ids a request.`)
+  if (ids.length === 0) return void res.status(200).json({ status: 'received', ids: 0 })
+  pass(req, res, next, { ids })
+}
+
+/** Calls `done` with 0, or the HTTP status of what kept the body from being read. */
+function readBody(raw: express.RequestHandler, req: Request, res: Response, done: (problem?: number) => void): void {
+  const tooSlow = setTimeout(() => {
+    log('warn', 'A webhook body came too slowly.', { seconds: READ_SECONDS })
+    refuse(res.setHeader('Connection', 'close'), 503, 'The body came too slowly.')
+    res.once('finish', () => req.destroy())
+  }, READ_SECONDS * 1000)
+  raw(req, res, (error?: unknown) => {
+    clearTimeout(tooSlow)
+    if (res.headersSent || res.destroyed) return
+    if (!error) return done()
+    // The rest of a body that is not read any more must not be taken for the next request.
+    res.setHeader('Connection', 'close')
+    done(statusOf(error))
+  })
+}
+
+function statusOf(error: unknown): number {
+  const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
+  return typeof status === 'number' ? status : 500
+}
+
+/** Hands the request on with nothing of the client in it but `body`: no header, no query, no raw body. */
+function pass(req: Request, res: Response, next: NextFunction, body: Record<string, unknown>): void {
+  res.locals.passed = true
+  req.body = body
+  req.headers = { 'x-komm-gate': STEP_KEY }
+  req.query = {}
+  req.url = req.url.split('?', 1)[0] ?? req.url
+  next('router')
+}
+
+/**
+ * A step has registered `path`, also one that will be added some day. Motia keeps these routes in routers of the app, beside
+ * those of its plugins' pages; Express 4 (pinned) has no public way to ask for them.
+ */
+function isStepEndpoint(app: Express, path: string): boolean {
+  const routers = (app._router.stack as Layer[]).filter((layer) => layer.name === 'router' && layer.handle.stack)
+  return !MOTIA_PATHS.test(path) && routers.some(({ handle }) => handle.stack?.some((at) => at.route && at.match(path)))
+}
+
+/** Motia answers every origin (CORS *): a page of another site, or one that rebinds its name to 127.0.0.1, stays out. */
+export function isOwnPage(headers: Record<string, string | string[] | undefined>): boolean {
+  const host = String(headers.host ?? '')
+  if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host)) return false
+  return headers.origin === undefined || headers.origin === `http://${host}`
+}
+
+function refuse(res: Response, status: number, error: string): void {
+  res.status(status).json({ error })
+}
+
+function log(level: 'info' | 'warn', msg: string, facts: Record<string, unknown>): void {
+  console.log(JSON.stringify({ level, msg, gate: true, ...facts }))
+}

@@ -1,0 +1,74 @@
+/** What the gate and Motia's configuration take from the environment. A sentence of an error names the variable, never its value. */
+
+export interface RedisAddress {
+  host: string
+  port: number
+  username?: string
+  password?: string
+  db: number
+}
+
+export interface Settings {
+  /** webhook id -> secret key, from ESPOCRM_WEBHOOK_SECRETS (`id:secret`, comma separated). */
+  webhookSecrets: ReadonlyMap<string, string>
+  /** KOMM_API_TOKEN; '' lets nobody in. */
+  apiToken: string
+  /** KOMM_WEBHOOK_MAX_BYTES: the largest webhook body that is read, in bytes. */
+  maxBytes: number
+  /** KOMM_STEP_CONCURRENCY: step processes at a time and step (each is a Python process of its own). */
+  concurrency: number
+  /** The Workbench has no login: MOTIA_DOCKER_DISABLE_WORKBENCH=1 leaves it out (production). */
+  workbench: boolean
+  redis: RedisAddress
+}
+
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  return {
+    webhookSecrets: readSecrets(env.ESPOCRM_WEBHOOK_SECRETS ?? ''),
+    apiToken: (env.KOMM_API_TOKEN ?? '').trim(),
+    maxBytes: readPositive(env, 'KOMM_WEBHOOK_MAX_BYTES', 1024 * 1024),
+    concurrency: readPositive(env, 'KOMM_STEP_CONCURRENCY', 2),
+    workbench: !env.MOTIA_DOCKER_DISABLE_WORKBENCH,
+    redis: readRedis(env.REDIS_URL ?? ''),
+  }
+}
+
+function readSecrets(text: string): Map<string, string> {
+  const secrets = new Map<string, string>()
+  for (const part of text.split(',').map((item) => item.trim())) {
+    if (part === '') continue
+    const [id, secret] = split(part)
+    if (!id || !secret) throw new Error('ESPOCRM_WEBHOOK_SECRETS must hold webhookId:secret pairs, comma separated.')
+    secrets.set(id, secret)
+  }
+  return secrets
+}
+
+function split(pair: string): [string, string] {
+  const colon = pair.indexOf(':')
+  return colon < 0 ? [pair, ''] : [pair.slice(0, colon).trim(), pair.slice(colon + 1).trim()]
+}
+
+function readPositive(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name]
+  if (!text) return fallback
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name} must be a whole number above 0.`)
+  return value
+}
+
+function readRedis(text: string): RedisAddress {
+  const url = text && URL.canParse(text) ? new URL(text) : undefined
+  const db = Number(url?.pathname.slice(1) || '0')
+  // Motia 0.17 hands only these members on to its own client: no TLS and no Unix sockets.
+  if (url?.protocol !== 'redis:' || !Number.isSafeInteger(db)) {
+    throw new Error('REDIS_URL must look like redis://[user:password@]host:port/db (make run sets it by itself).')
+  }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || '6379'),
+    username: decodeURIComponent(url.username) || undefined,
+    password: decodeURIComponent(url.password) || undefined,
+    db,
+  }
+}

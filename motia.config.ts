@@ -1,0 +1,48 @@
+/**
+ * Motia's configuration: Redis, queues, the Workbench's plugins, and the gate in front of it all (gate/gate.ts).
+ *
+ * The Workbench has no login. Development (make run): on, bound to 127.0.0.1. Production: MOTIA_DOCKER_DISABLE_WORKBENCH=1
+ * leaves it out, and every endpoint but the signed webhooks needs the token.
+ */
+import { BullMQEventAdapter } from '@motiadev/adapter-bullmq-events'
+import { defineConfig } from '@motiadev/core'
+import bullmqPlugin from '@motiadev/plugin-bullmq/plugin'
+import endpointPlugin from '@motiadev/plugin-endpoint/plugin'
+import logsPlugin from '@motiadev/plugin-logs/plugin'
+import observabilityPlugin from '@motiadev/plugin-observability/plugin'
+import statesPlugin from '@motiadev/plugin-states/plugin'
+import { LivingCronLock } from './gate/cron-lock.ts'
+import { hasBearer } from './gate/signature.ts'
+import { installGate, isOwnPage } from './gate/gate.ts'
+import { readSettings, type Settings } from './gate/settings.ts'
+
+// Motia answers an error in here with a warning and goes on without the gate: so it ends the process instead.
+function settingsOrExit(): Settings {
+  try {
+    return readSettings(process.env)
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error))
+    process.exit(1)
+  }
+}
+
+function configure() {
+  const settings = settingsOrExit()
+  const { redis } = settings
+  const events = new BullMQEventAdapter({ connection: redis, concurrency: settings.concurrency })
+  return defineConfig({
+    redis: { useMemoryServer: false, ...redis },
+    adapters: { events, cron: new LivingCronLock(redis) },
+    plugins: [observabilityPlugin, statesPlugin, endpointPlugin, logsPlugin, bullmqPlugin],
+    app: (app) => installGate(app, settings, () => events.connection.status === 'ready'),
+    streamAuth: {
+      contextSchema: { type: 'object', properties: {} },
+      authenticate: ({ headers }) => {
+        if (settings.workbench ? isOwnPage(headers) : hasBearer(headers, settings.apiToken)) return null
+        throw new Error('The streams are for the Workbench only.')
+      },
+    },
+  })
+}
+
+export default configure()

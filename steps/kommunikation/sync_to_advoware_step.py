@@ -1,0 +1,35 @@
+"""Carries what changes Advoware out; what it finds for the other direction goes on to sync_to_espocrm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steps.kommunikation.guarded import Context, call, emit_all
+
+config: dict[str, Any] = {
+    "type": "event",
+    "name": "sync_to_advoware",
+    "description": "Schreibt nach Advoware, liest zurück und merkt sich den vereinbarten Stand",
+    "subscribes": ["kommunikation.sync.to_advoware"],
+    "emits": [{"topic": "kommunikation.sync.to_espocrm", "label": "auch dort zu tun", "conditional": True}],
+    "virtualEmits": ["advoware.geschrieben"],
+    "flows": ["kommunikation"],
+    "input": {
+        "type": "object",
+        "properties": {"ids": {"type": "array", "items": {"type": "string"}}, "quelle": {"type": "string"}},
+        "required": ["ids", "quelle"],
+    },
+    # One more attempt at once; what is still due after that comes back with reconcile, from the list in Redis.
+    "infrastructure": {"handler": {"timeout": 120}, "queue": {"maxRetries": 1, "visibilityTimeout": 150}},
+}
+
+
+async def handler(data: dict[str, Any], ctx: Context) -> None:
+    """Work on one event of at most 100 ids."""
+    from services import flow
+
+    result = await call(ctx, flow.sync, data, "to_advoware")
+    if result is None:
+        return
+    await emit_all(ctx, "kommunikation.sync.to_espocrm", result["follow_up"])
+    ctx.logger.info("Synchronised to Advoware", result.get("summary"))
