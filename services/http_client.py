@@ -1,0 +1,263 @@
+"""What both clients share: one call over HTTP, its typed failures, and the repeating of reads.
+
+httpx is imported with the first call only: a step process that has nothing to send does not pay for it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from services.errors import (
+    AuthFailed,
+    BadAnswer,
+    Bug,
+    Conflict,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    ServerError,
+    SyncError,
+    TimedOut,
+    Unconfigured,
+    Unreachable,
+    Validation,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx
+
+T = TypeVar("T")
+
+# httpx logs every address at INFO, and the query of a list holds clients' addresses and numbers.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+READ_SECONDS: Final = 50.0
+"""A read with all its repetitions ends within this time: a step handler has about 60 seconds."""
+
+MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+NOT_JSON: Final = object()
+"""What `Answer.json` gives for a body that is no JSON."""
+
+_CONNECT_SECONDS = 10.0
+_PARALLEL_CALLS = 20
+_TRIES = 3
+_WORTH_REPEATING = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
+_INVALID: tuple[type[SyncError], str] = (Validation, "refused the request as invalid")
+_BY_STATUS: dict[int, tuple[type[SyncError], str]] = {
+    401: (AuthFailed, "refused the credentials"),
+    403: (Forbidden, "does not allow it"),
+    404: (NotFound, "has no such record"),
+    405: (Forbidden, "does not offer it"),
+    409: (Conflict, "has a newer state"),
+    410: (NotFound, "has no such record"),
+    412: (Conflict, "has a newer state"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. `what` completes "while ..." in error texts: ids and kinds, never a client's value.
+
+    `writes`: whether it may change a record, so that a lost answer leaves open what happened. `seconds`: limit for
+    this call, None for the client's own.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    what: str
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    query: tuple[tuple[str, str], ...] = field(repr=False, default=())
+    body: bytes | None = field(repr=False, default=None)
+    writes: bool = False
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Status, headers (lower-cased names) and body of an answer. The body is never shown."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is one of success (200..299)."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def json(self) -> Any:
+        """The body as JSON, or `NOT_JSON`."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return NOT_JSON
+
+    def text(self) -> str:
+        """The body as text, whatever its encoding."""
+        return self.body.decode("utf-8", errors="replace")
+
+
+class HttpClient:
+    """A connection pool to one system: thread-safe, TLS checked, redirects not followed.
+
+    `system` and `address_variable` name the system and the setting of its address in error texts.
+    """
+
+    def __init__(self, system: str, *, seconds: float, address_variable: str) -> None:
+        self.system = system
+        self._seconds = seconds
+        self._address_variable = address_variable
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._closed = False
+
+    def send(self, call: Call) -> Answer:
+        """Send once and give the answer, whatever its status.
+
+        Raises `Unreachable`, `TimedOut` (each with `maybe_done`), `BadAnswer`.
+        """
+        import httpx
+
+        limit = call.seconds or self._seconds
+        system, what = self.system, call.what
+        # Each branch raises without a cause: httpx's exceptions hold the request with its address and headers.
+        try:
+            return self._exchange(call, limit)
+        except (httpx.ConnectTimeout, httpx.PoolTimeout):
+            failure: SyncError = TimedOut(
+                f"No connection to {system} in time while {what}.", system=system, maybe_done=False
+            )
+        except httpx.TimeoutException:
+            failure = TimedOut(
+                f"{system} did not answer within {limit:.0f} s while {what}.", system=system, maybe_done=call.writes
+            )
+        except (httpx.ConnectError, httpx.ProxyError):
+            failure = Unreachable(f"{system} can't be reached while {what}.", system=system, maybe_done=False)
+        except httpx.TransportError:
+            failure = Unreachable(f"The connection to {system} broke while {what}.", system=system, maybe_done=call.writes)
+        except httpx.HTTPError:
+            failure = BadAnswer(f"{system}'s answer can't be decoded while {what}.", system=system)
+        raise failure
+
+    def _exchange(self, call: Call, limit: float) -> Answer:
+        import httpx
+
+        deadline = time.monotonic() + limit
+        first = min(limit, _CONNECT_SECONDS)
+        with self._pool().stream(
+            call.method,
+            call.url,
+            params=call.query or None,
+            headers=dict(call.headers),
+            content=call.body,
+            timeout=httpx.Timeout(limit, connect=first, pool=first),
+        ) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > MAX_ANSWER_BYTES:
+                    raise BadAnswer(f"{self.system}'s answer is too large while {call.what}.", system=self.system)
+                # httpx limits the wait for each piece; a server that drips would hold the worker for ever.
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("", request=response.request)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, headers, bytes(body))
+
+    def _pool(self) -> httpx.Client:
+        import httpx
+
+        with self._lock:
+            if self._closed:
+                raise Bug(f"The client of {self.system} was used after close().", system=self.system)
+            if self._client is None:
+                self._client = httpx.Client(
+                    headers={"Accept": "application/json", "User-Agent": "kommunikation-sync"},
+                    # 4 s: common servers close idle connections after 5 s, and a write must not meet that moment.
+                    limits=httpx.Limits(max_connections=_PARALLEL_CALLS, keepalive_expiry=4),
+                )
+            return self._client
+
+    def check(self, answer: Answer, call: Call) -> None:
+        """Raise the typed error of a status outside 200..299."""
+        if error := self.error(answer, call):
+            raise error
+
+    def error(self, answer: Answer, call: Call) -> SyncError | None:
+        """The typed error of a status outside 200..299, else None."""
+        status, system, where = answer.status, self.system, f"while {call.what}"
+        if answer.ok:
+            return None
+        if status == HTTPStatus.REQUEST_TIMEOUT:
+            return TimedOut(f"{system} gave up waiting (408) {where}.", system=system, maybe_done=call.writes)
+        if status == HTTPStatus.TOO_MANY_REQUESTS:
+            wait = retry_after(answer.headers.get("retry-after", ""))
+            return RateLimited(f"{system} asks for fewer requests (429) {where}.", system=system, retry_after=wait)
+        if status < HTTPStatus.BAD_REQUEST:
+            hint = f"{self._address_variable} must be the final address"
+            return Unconfigured(f"{system} redirects ({status}) {where}: {hint}.", system=system, status=status)
+        other = (ServerError, "failed") if status >= HTTPStatus.INTERNAL_SERVER_ERROR else _INVALID
+        kind, verb = _BY_STATUS.get(status, other)
+        return kind(f"{system} {verb} ({status}) {where}.", system=system, status=status)
+
+    def close(self) -> None:
+        """Close all connections; the client can't be used afterwards."""
+        with self._lock:
+            self._closed = True
+            if self._client is not None:
+                self._client.close()
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds of a `Retry-After` header, given as seconds or as a date; None if there is none or it is unusable."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def repeat_read(attempt: Callable[[float], T], *, seconds: float) -> T:
+    """Try a read up to three times, with back-off and jitter, within `READ_SECONDS` in all.
+
+    `attempt` gets its time limit (`seconds`, or what is left). Repeated: a broken or refused connection, 502, 503, 504;
+    a time-out and a bad answer once only (a server that is slow or confused gets no better by being asked more).
+    """
+    from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
+
+    deadline = time.monotonic() + READ_SECONDS
+    seen_once: set[type] = set()
+
+    def worth_repeating(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        kind = type(error)
+        if isinstance(error, TimedOut | BadAnswer):
+            repeat = kind not in seen_once
+            seen_once.add(kind)
+        else:
+            repeat = isinstance(error, Unreachable) or (isinstance(error, ServerError) and error.status in _WORTH_REPEATING)
+        # Less than a second left would only turn the cause into a time-out.
+        return repeat and deadline - time.monotonic() > 1
+
+    retrying = Retrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_random_exponential(multiplier=0.2, max=2),
+        retry=worth_repeating,
+        reraise=True,
+    )
+    return retrying(lambda: attempt(min(seconds, deadline - time.monotonic())))
