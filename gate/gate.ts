@@ -15,6 +15,17 @@ import { hasBearer, signedBy } from './signature.ts'
 const MOTIA_PATHS = /^\/(__motia|motia)(\/|$)/
 const READ_SECONDS = 10
 
+/**
+ * The Workbench shows logs and states, and its page would load fonts and a tracker from third parties: it may talk to this
+ * machine only. Its code editor alone comes from a public address; without it all else works.
+ */
+const OWN_PAGE_POLICY = [
+  "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob: https://cdn.jsdelivr.net",
+  "connect-src 'self' ws://localhost:* ws://127.0.0.1:*",
+  "img-src 'self' data: blob:",
+  "frame-ancestors 'none'",
+].join('; ')
+
 interface Layer {
   name: string
   handle: { stack?: { route?: unknown; match: (path: string) => boolean }[] }
@@ -30,6 +41,7 @@ export function installGate(app: Express, settings: Settings, redisReady: () => 
   app.use((req: Request, res: Response, next: NextFunction) => {
     if (res.locals.passed) next()
     else if (settings.workbench && !isStepEndpoint(app, req.path)) {
+      res.setHeader('Content-Security-Policy', OWN_PAGE_POLICY)
       if (isOwnPage(req.headers)) next()
       else refuse(res, 403, 'The Workbench answers only to pages of this machine.')
     } else if (hasBearer(req.headers, settings.apiToken)) {
