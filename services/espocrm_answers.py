@@ -1,0 +1,167 @@
+"""Reads EspoCRM's answers. A missing array is a bad answer, never an empty one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from services.errors import BadAnswer, Validation
+from services.kommunikation_types import Art, EspoItem, EspoListRow, EspoRecord
+
+if TYPE_CHECKING:
+    from services.http_client import Answer
+
+SYSTEM = "EspoCRM"
+
+_NAME = r"[A-Za-z][A-Za-z0-9_]{0,99}"
+_FAILURE = re.compile(rf"field: ({_NAME}), type: ({_NAME})")
+
+
+def _or(default: object) -> BeforeValidator:
+    """A null stands for `default`."""
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
+Flag = Annotated[bool, _or(default=False)]
+Text = Annotated[str, _or("")]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _Email(_Answer):
+    value: str = Field(alias="emailAddress")
+    primary: Flag = False
+    opt_out: Flag = Field(default=False, alias="optOut")
+    invalid: Flag = False
+
+
+class _Phone(_Answer):
+    value: str = Field(alias="phoneNumber")
+    type: Text = ""
+    primary: Flag = False
+    opt_out: Flag = Field(default=False, alias="optOut")
+    invalid: Flag = False
+
+
+class _Row(_Answer):
+    id: str
+    betnr: int | None = None
+    modified_at: Text = Field(default="", alias="modifiedAt")
+
+
+class _Record(_Row):
+    emails: list[_Email] = Field(alias="emailAddressData")
+    phones: list[_Phone] = Field(alias="phoneNumberData")
+    version: int | None = Field(default=None, alias="versionNumber")
+
+
+class _List(_Answer):
+    rows: list[_Row] = Field(alias="list")
+
+
+class _Webhook(_Answer):
+    id: str
+    event: str
+    url: str
+    active: Flag = Field(default=True, alias="isActive")
+    secret: Text = Field(default="", alias="secretKey")
+    skip_own: bool | None = Field(default=None, alias="skipOwn")
+
+
+class _Webhooks(_Answer):
+    rows: list[_Webhook] = Field(alias="list")
+
+
+class _Settings(_Answer):
+    version: str | None = None
+
+
+class _AppUser(_Answer):
+    settings: _Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EspoWebhook:
+    """A webhook of the calling API user. `skip_own` is None where EspoCRM does not know it (before 9.2)."""
+
+    id: str
+    event: str
+    url: str
+    active: bool
+    skip_own: bool | None
+    secret: str = field(repr=False)
+
+
+Model = TypeVar("Model", bound=_Answer)
+
+
+def _read(kind: type[Model], payload: Any, what: str) -> Model:
+    try:
+        return kind.model_validate(payload)
+    except ValidationError as error:
+        # Where the answer does not fit: names of our models and positions, nothing of the answer itself.
+        places = {".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)} - {""}
+    gap = f" ({', '.join(sorted(places)[:3])})" if places else ""
+    raise BadAnswer(f"{SYSTEM}'s answer lacks what it should hold{gap} while {what}.", system=SYSTEM)
+
+
+def read_record(payload: Any, espo_id: str, what: str) -> EspoRecord:
+    """The record of an answer. Raises `BadAnswer` without both arrays, or if it is another record."""
+    record = _read(_Record, payload, what)
+    if record.id != espo_id:
+        raise BadAnswer(f"{SYSTEM} answered with another record while {what}.", system=SYSTEM)
+    return EspoRecord(
+        id=record.id,
+        betnr=record.betnr,
+        emails=tuple(EspoItem(Art.EMAIL, e.value, "", e.primary, e.opt_out, e.invalid) for e in record.emails),
+        phones=tuple(EspoItem(Art.PHONE, p.value, p.type, p.primary, p.opt_out, p.invalid) for p in record.phones),
+        version=record.version,
+        modified_at=record.modified_at,
+    )
+
+
+def read_rows(payload: Any, what: str) -> list[EspoListRow]:
+    """The rows of a list answer."""
+    return [EspoListRow(row.id, row.betnr, row.modified_at) for row in _read(_List, payload, what).rows]
+
+
+def read_webhooks(payload: Any, what: str) -> list[EspoWebhook]:
+    """The webhooks of a list answer."""
+    return [_webhook(row) for row in _read(_Webhooks, payload, what).rows]
+
+
+def read_webhook(payload: Any, what: str) -> EspoWebhook:
+    """The webhook of a POST or PUT answer."""
+    return _webhook(_read(_Webhook, payload, what))
+
+
+def _webhook(row: _Webhook) -> EspoWebhook:
+    return EspoWebhook(row.id, row.event, row.url, row.active, row.skip_own, row.secret)
+
+
+def read_version(payload: Any, what: str) -> str | None:
+    """The server's version out of `App/user`."""
+    return _read(_AppUser, payload, what).settings.version
+
+
+def validation_error(answer: Answer, what: str) -> Validation:
+    """The error of a 400, with the field and the kind of failure that body or `X-Status-Reason` name.
+
+    Neither names the item of an array. Nothing else of the answer gets into the text.
+    """
+    payload = answer.json()
+    for key in ("messageTranslation", "data"):
+        payload = payload.get(key) if isinstance(payload, dict) else None
+    named = payload if isinstance(payload, dict) else {}
+    names = [str(named.get(key)) for key in ("field", "type")]
+    if not all(re.fullmatch(_NAME, name) for name in names):
+        found = _FAILURE.search(answer.headers.get("x-status-reason", ""))
+        names = [found[1], found[2]] if found else ["", ""]
+    detail = f", field {names[0]}, {names[1]}" if names[0] else ""
+    text = f"{SYSTEM} refused the request as invalid (400{detail}) while {what}."
+    return Validation(text, system=SYSTEM, status=answer.status, field=names[0], kind=names[1])
