@@ -65,7 +65,7 @@ class NotFound(NeedsPerson):
 
 
 class Validation(NeedsPerson):
-    """The request was refused as invalid (400). `field`: the field EspoCRM names, '' if none; `kind`: its type of failure."""
+    """The request was refused as invalid (400). `field`: the field EspoCRM names, '' if none; `kind`: type of failure."""
 
     def __init__(self, message: str, *, system: str, status: int | None = 400, field: str = "", kind: str = "") -> None:
         super().__init__(message, system=system, status=status)

@@ -54,7 +54,7 @@ class KommunikationWrite:
 
 @dataclass(frozen=True, slots=True)
 class Beteiligter:
-    """One person of Advoware. `top_level`: lower-cased member name -> value, text members only (telgesch, mobil, ...)."""
+    """One person of Advoware. `top_level`: lower-cased name -> value, text members only (telgesch, mobil, ...)."""
 
     betnr: int
     row_id: str
@@ -140,8 +140,8 @@ class OpenWrite:
 class Base:
     """The base store's knowledge of one pair of records.
 
-    `moves`: changes of type under way, entry id -> new kommKz. `open_writes`: see `OpenWrite`; the next run looks at them first.
-    `digest_advoware`, `digest_espocrm`: keyed digests of both sides when they last agreed completely ('' if they do not).
+    `moves`: changes of type under way, entry id -> new kommKz. `open_writes`: what the next run has to look at first.
+    `digest_advoware`, `digest_espocrm`: keyed digests of both sides when they last agreed completely, else ''.
     """
 
     betnr: int

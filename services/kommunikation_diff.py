@@ -1,0 +1,189 @@
+"""Three-way comparison of one pair of records: which row of the decision table applies to what. Pure.
+
+EspoCRM's items have no ids, so who belongs to whom is found by value, with multiplicity:
+
+1. An entry with a base *claims* the item that holds its base; an entry with a value claims the item that holds that value.
+   Several entries may claim one item (a firm writes landline and mobile as one number), and EspoCRM holds it once.
+2. Where a base vanished from EspoCRM, all entries with that base form a group. The group is *paired* with the first item
+   that nobody claims, of the same array, whose type fits the kommKz of one of them: that is the item's changed value e'.
+   Without such an item it was a deletion.
+3. What is then still unclaimed is new in EspoCRM (row 16).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.kommunikation_entry import BaseView, Entry, Gone, read_entries, read_gone
+from services.kommunikation_mapper import art_of, canonical_key, type_fits
+from services.kommunikation_table import ROWS, AdvowareIs, BaseIs, EspoIs, Row, look_up
+
+if TYPE_CHECKING:
+    from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord
+
+TYPED_INTO_SLOT = 18
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the table applied to one thing. `number` is the row's, or 18 where rows 14/15 apply to a slot typed into.
+
+    `item`: the item that holds the base (or the entry's value); `partner`: e', or the new item of row 16.
+    `saved`: a row that would have removed something, turned into adding it: no base, no deletion.
+    """
+
+    row: Row
+    number: int
+    subject: Entry | Gone | None
+    item: EspoItem | None = None
+    partner: EspoItem | None = None
+    saved: bool = False
+
+    @property
+    def entry(self) -> Entry:
+        """The entry; only asked of rows that have one."""
+        if not isinstance(self.subject, Entry):
+            raise TypeError("this row has no entry")
+        return self.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything about one pair: its entries (all kinds), the items, and the lines in order of entry ids, new items last."""
+
+    entries: tuple[Entry, ...]
+    items: tuple[EspoItem, ...]
+    lines: tuple[Line, ...]
+
+
+class _Items:
+    """The items of EspoCRM by key, and which of them are claimed."""
+
+    def __init__(self, record: EspoRecord) -> None:
+        self.all = record.emails + record.phones
+        self.keys = [canonical_key(item.value) for item in self.all]
+        self._at: dict[str, list[int]] = {}
+        for position, key in enumerate(self.keys):
+            self._at.setdefault(key, []).append(position)
+        self.claimed: set[int] = set()
+
+    def claim(self, key: str) -> EspoItem | None:
+        """Claims every item with this key (there should be one) and gives the first."""
+        positions = self._at.get(key, [])
+        self.claimed.update(positions)
+        return self.all[positions[0]] if positions else None
+
+    def claim_base(self, subject: Entry | Gone) -> EspoItem | None:
+        """Claims the item that holds the base, also where a new normaliser no longer sees the two as equal."""
+        found = self.claim(subject.base_key)
+        if (
+            found is not None
+            or subject.stored is None
+            or not subject.stored.espo_value
+            or subject.stored.value != subject.base
+        ):
+            return found
+        for position, item in enumerate(self.all):
+            if item.value == subject.stored.espo_value:
+                self.claimed.add(position)
+                return item
+        return None
+
+    def take_partner(self, group: list[Entry | Gone]) -> EspoItem | None:
+        """The first unclaimed item of the group's array whose type fits one of the group."""
+        first = group[0]
+        art = art_of(first.base or "", first.kz)
+        for position, item in enumerate(self.all):
+            fits = item.art is art and any(type_fits(subject.kz, item) for subject in group)
+            if position not in self.claimed and fits:
+                self.claimed.add(position)
+                return item
+        return None
+
+    def unclaimed(self) -> list[EspoItem]:
+        """What nobody claimed, each key once, in order of the arrays."""
+        rest = {self.keys[p]: item for p, item in reversed(list(enumerate(self.all))) if p not in self.claimed}
+        return list(reversed(rest.values()))
+
+
+def _advoware_state(subject: Entry | Gone) -> AdvowareIs:
+    if isinstance(subject, Gone):
+        return AdvowareIs.GONE
+    if subject.blank:
+        return AdvowareIs.MISSING
+    return AdvowareIs.CHANGED if subject.changed else AdvowareIs.SAME
+
+
+def _based_lines(subjects: list[Entry | Gone], items: _Items) -> dict[int, Line]:
+    """Lines of everything that has a base, by entry id."""
+    lines: dict[int, Line] = {}
+    vanished: dict[str, list[Entry | Gone]] = {}
+    for subject in subjects:
+        state = _advoware_state(subject)
+        item = items.claim_base(subject)
+        espo = EspoIs.SAME
+        if item is None and isinstance(subject, Entry) and state is AdvowareIs.CHANGED:
+            item, espo = items.claim(subject.key), EspoIs.AS_ADVOWARE
+        if item is None:
+            vanished.setdefault(subject.base_key, []).append(subject)
+            continue
+        row = look_up(BaseIs.VALUE, state, espo)
+        lines[subject.id] = Line(row, row.number, subject, item)
+    for group in vanished.values():
+        partner = items.take_partner(group)
+        for subject in group:
+            espo = EspoIs.MISSING if partner is None else EspoIs.CHANGED
+            row = look_up(BaseIs.VALUE, _advoware_state(subject), espo)
+            lines[subject.id] = Line(row, row.number, subject, None, partner)
+    return lines
+
+
+def _baseless_line(entry: Entry, items: _Items) -> Line | None:
+    """The line of an entry without base: rows 14, 15, 17, 18; None for a blank entry that is no slot of ours."""
+    if entry.blank:
+        row = look_up(BaseIs.SLOT, AdvowareIs.MISSING, EspoIs.MISSING)
+        return Line(row, row.number, entry) if entry.slot else None
+    item = items.claim(entry.key)
+    espo = EspoIs.MISSING if item is None else EspoIs.AS_ADVOWARE
+    row = look_up(BaseIs.NONE, AdvowareIs.VALUE, espo)
+    return Line(row, TYPED_INTO_SLOT if entry.slot else row.number, entry, item)
+
+
+def _without_deletion(line: Line) -> Line | None:
+    """No base, no deletion: a value missing on one side is added there instead."""
+    match line.row.number:
+        case 2:
+            return Line(ROWS[15], 15, line.subject, saved=True)
+        case 8:
+            return Line(ROWS[10], 10, line.subject, partner=line.item, saved=True)
+        case 9 | 11 | 12 | 13:
+            return None
+        case _:
+            return line
+
+
+def compare(beteiligter: Beteiligter, record: EspoRecord, view: BaseView) -> Comparison:
+    """Compares both sides with the base. Raises nothing: remarks and values may hold anything."""
+    entries = read_entries(beteiligter, view)
+    synced = [entry for entry in entries if entry.synced]
+    items = _Items(record)
+    for entry in synced:
+        if not entry.blank and not entry.changed:
+            items.claim(entry.key)
+    based: list[Entry | Gone] = [entry for entry in synced if entry.base is not None]
+    based += read_gone(beteiligter, view)
+    # Claims come before pairing: no item that an entry holds may be taken for another's changed value.
+    baseless = {entry.id: _baseless_line(entry, items) for entry in synced if entry.base is None}
+    for entry in synced:
+        if entry.changed and not entry.blank:
+            items.claim(entry.key)
+    found: dict[int, Line | None] = {**baseless, **_based_lines(sorted(based, key=lambda s: s.id), items)}
+    lines = []
+    for _, line in sorted(found.items()):
+        fresh = line is not None and isinstance(line.subject, Entry) and line.subject.fresh
+        kept = _without_deletion(line) if line is not None and fresh else line
+        if kept is not None:
+            lines.append(kept)
+    lines += [Line(ROWS[16], 16, None, partner=item) for item in items.unclaimed()]
+    return Comparison(tuple(entries), items.all, tuple(lines))

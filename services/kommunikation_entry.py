@@ -1,0 +1,163 @@
+"""An Advoware entry seen with its base: what it was, what it is, whether it is a slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from services.kommunikation_mapper import KINDS, Kind, Marker, Remark, canonical_key, detect_kind, is_blank, parse_remark
+from services.kommunikation_types import Base, BaseEntry, Beteiligter, Kommunikation, MarkerForm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry. `base`: the value last agreed on, None without one. `fresh`: nothing may be removed because of it."""
+
+    id: int
+    row_id: str
+    tlf: str = field(repr=False)
+    bemerkung: str = field(repr=False)
+    online: bool
+    kind: Kind
+    marker: Marker | None
+    text: str = field(repr=False)
+    base: str | None = field(repr=False)
+    stored: BaseEntry | None
+    fresh: bool
+
+    @property
+    def kz(self) -> int:
+        """The kommKz."""
+        return self.kind.kz
+
+    @property
+    def synced(self) -> bool:
+        """False for kinds that are never synchronised (Internet)."""
+        return KINDS[self.kz].art is not None
+
+    @property
+    def blank(self) -> bool:
+        """No value."""
+        return is_blank(self.tlf)
+
+    @property
+    def key(self) -> str:
+        """Canonical key of the present value, '' if blank."""
+        return "" if self.blank else canonical_key(self.tlf)
+
+    @property
+    def base_key(self) -> str:
+        """Canonical key of the base, '' without one."""
+        return "" if self.base is None else canonical_key(self.base)
+
+    @property
+    def changed(self) -> bool:
+        """Whether a person changed the value since base. Another spelling is no change."""
+        return self.base is not None and self.key != self.base_key and self.tlf.strip() != self.base.strip()
+
+    @property
+    def slot(self) -> bool:
+        """Whether a slot marker stands in the remark."""
+        return self.marker is not None and self.marker.is_slot
+
+    @property
+    def free(self) -> bool:
+        """Whether the entry may take another value: an empty slot without a user's text."""
+        return self.slot and self.blank and not self.text
+
+    @property
+    def form(self) -> MarkerForm:
+        """How much of a marker the remark had room for when we last wrote it."""
+        return MarkerForm.FULL if self.stored is None else self.stored.marker_form
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A linked entry whose id no longer exists in Advoware; only a base store knows of it."""
+
+    id: int
+    base: str = field(repr=False)
+    kz: int
+    stored: BaseEntry
+
+    @property
+    def base_key(self) -> str:
+        """Canonical key of the base."""
+        return canonical_key(self.base)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseView:
+    """What is known of the base. `keeps_base` False: a manager without a store, markers decide alone."""
+
+    keeps_base: bool
+    base: Base | None
+
+    @property
+    def unknown(self) -> bool:
+        """A store is configured but knows nothing of this record: markers only link, nothing is removed."""
+        return self.keeps_base and self.base is None
+
+    @property
+    def entries(self) -> Mapping[int, BaseEntry]:
+        """Entry id -> base."""
+        return {} if self.base is None else self.base.entries
+
+    def announced(self, raw: Kommunikation) -> bool:
+        """Whether this unknown entry is the one a POST of ours made just before we were interrupted."""
+        writes = () if self.base is None else self.base.open_writes
+        return any(w.entry_id == 0 and w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in writes)
+
+
+def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | None, bool]:
+    """The base value of an entry and whether it is fresh."""
+    stored = view.entries.get(raw.id)
+    marked = remark.marker.base if remark.marker else None
+    if not view.keeps_base or view.unknown:
+        return marked, view.unknown
+    if stored is None:
+        # A copied entry brings its marker along: a filled store that does not know the id knows better.
+        return (marked, False) if view.announced(raw) else (None, False)
+    if remark.marker is not None:
+        return marked, stored.fresh
+    return stored.value, stored.fresh
+
+
+def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
+    """All entries in order of their ids, each with kind, marker and base."""
+    entries = []
+    for raw in sorted(beteiligter.kommunikation, key=lambda k: k.id):
+        stored = view.entries.get(raw.id)
+        remark = parse_remark(raw.bemerkung, raw.tlf, stored.value if stored else None)
+        marker_kz = remark.marker.kz if remark.marker else None
+        kind = detect_kind(raw.tlf, raw.komm_kz, marker_kz, beteiligter.top_level, stored.kz if stored else None)
+        base, fresh = _base_of(raw, remark, view)
+        entries.append(
+            Entry(
+                id=raw.id,
+                row_id=raw.row_id,
+                tlf=raw.tlf or "",
+                bemerkung=raw.bemerkung or "",
+                online=raw.online,
+                kind=kind,
+                marker=remark.marker,
+                text=remark.text,
+                base=base,
+                stored=stored,
+                fresh=fresh,
+            )
+        )
+    return entries
+
+
+def read_gone(beteiligter: Beteiligter, view: BaseView) -> list[Gone]:
+    """Linked entries that a filled base store knows and Advoware no longer has, in order of their ids."""
+    present = {raw.id for raw in beteiligter.kommunikation}
+    return [
+        Gone(entry_id, stored.value, stored.kz, stored)
+        for entry_id, stored in sorted(view.entries.items())
+        if entry_id not in present and stored.value is not None and not stored.fresh
+    ]
