@@ -1,0 +1,26 @@
+# make run            two systems kept equal, on the sandbox or, with credentials in .env, on the real ones
+# make run ONCE=1     ends after the first full sync;  COUNT=50: so many records in a new sandbox
+# make test           installs what tests need and runs them all
+# make check          format, lint, types
+.PHONY: run test check ready-to-test
+.DEFAULT_GOAL := run
+
+PY := python_modules/bin/python
+export MOTIA_ANALYTICS_DISABLED := true
+export PYTHONUTF8 := 1
+export ONCE COUNT PORT
+
+run:
+	@python3 scripts/run.py
+
+ready-to-test:
+	@python3 -m scripts.launch.provision --dev
+
+test: ready-to-test
+	$(PY) -m pytest $(ARGS)
+
+check: ready-to-test
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	npx --no-install tsc --noEmit -p .

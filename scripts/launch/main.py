@@ -1,0 +1,155 @@
+"""`make run`: everything from a bare checkout to two systems that are kept equal, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from scripts.launch.first_sync import show, wait_for_pass
+from scripts.launch.places import ROOT, RUNTIME, has_credentials, read_env, sandbox_env
+from scripts.launch.processes import free_port
+from scripts.launch.provision import provision
+from scripts.launch.report import CannotRunError, say, step
+from scripts.launch.stack import Stack, motia_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ADVOWARE_PORT, _ESPOCRM_PORT, _MOTIA_PORT = 8701, 8702, 3000
+_TICK = "*/5 * * * * *"  # of reconcile: a person who watches wants to see it soon; unattended, each minute does
+_MOTIA_STARTS, _MOTIA_STEADY_SECONDS = 5, 60.0
+
+
+class _StopError(Exception):
+    """A person wants to end the run."""
+
+
+def main() -> int:
+    """Run. Gives the exit code: 0 after Ctrl-C or a first sync with ONCE=1, 1 with a sentence otherwise."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _on_signal)
+    try:
+        with _only_one():
+            provision()
+            _run(once=os.environ.get("ONCE", "") not in {"", "0"})
+    except _StopError:
+        say("\n  Stopped.")
+    except CannotRunError as problem:
+        say(f"\n  {problem}")
+        return 1
+    return 0
+
+
+def _on_signal(_number: int, _frame: object) -> NoReturn:
+    raise _StopError
+
+
+def _deafen() -> None:
+    """Let nothing cut the clean-up short, such as a second Ctrl-C: it has time limits of its own."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def _only_one() -> Iterator[None]:
+    RUNTIME.mkdir(exist_ok=True)
+    with (RUNTIME / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotRunError("This checkout runs already; end that run first.") from None
+        yield
+
+
+def _run(*, once: bool) -> None:
+    values = read_env(ROOT / ".env")
+    real = has_credentials(values)
+    advoware, espocrm = (0, 0) if real else _sandbox_ports()
+    stack = Stack({**values, **os.environ} if real else sandbox_env(advoware, espocrm))
+    stack.env.setdefault("KOMM_RECONCILE_CRON", _TICK)
+    if redis := stack.env.get("REDIS_URL") or values.get("REDIS_URL"):
+        stack.env["REDIS_URL"] = redis
+    port = motia_port(int(os.environ.get("PORT") or _MOTIA_PORT))
+    try:
+        _start(stack, real=real, ports=(advoware, espocrm, port))
+        alive = _Keeper(stack, port, once=once)
+        started = time.monotonic()
+        status = wait_for_pass(stack, alive.passes_before, alive)
+        say(f"  ok first full sync through the flow  ({time.monotonic() - started:.1f} s)")
+        show(status)
+        if once:
+            return
+        say(f"  Workbench  http://127.0.0.1:{port}/")
+        if not real:
+            say(f"  Sandbox    http://127.0.0.1:{espocrm}/")
+        say(f"  Logs       {stack.runtime / 'logs'}\n\n  Ctrl-C ends it.")
+        while True:
+            alive()
+            time.sleep(0.5)
+    finally:
+        _deafen()
+        stack.stop()
+
+
+def _sandbox_ports() -> tuple[int, int]:
+    advoware = free_port(_ADVOWARE_PORT)
+    return advoware, free_port(max(_ESPOCRM_PORT, advoware + 1))
+
+
+def _start(stack: Stack, *, real: bool, ports: tuple[int, int, int]) -> None:
+    """Start everything but Motia."""
+    advoware, espocrm, port = ports
+    with step("Redis"):
+        if stack.env.get("REDIS_URL"):
+            stack.check_redis()
+        else:
+            stack.start_redis("real" if real else "sandbox")
+    if not real:
+        count = os.environ.get("COUNT") or "200"
+        with step("sandbox: an Advoware and an EspoCRM"):
+            stack.start_sandbox(advoware, espocrm, "--count", count)
+    url = stack.env.get("KOMM_PUBLIC_URL") if real else f"http://127.0.0.1:{port}"
+    if url:
+        with step("webhooks"):
+            stack.register_webhooks(url, only_here=not real)
+    else:
+        say("  -- no webhooks: KOMM_PUBLIC_URL (where EspoCRM reaches this machine) is not set; changes are polled")
+
+
+class _Keeper:
+    """Starts Motia and starts it again when it ends by itself; any other part that ends, ends the run."""
+
+    def __init__(self, stack: Stack, port: int, *, once: bool) -> None:
+        self._stack, self._port, self._once = stack, port, once
+        self.passes_before = int(stack.status()["pass_number"])
+        self._starts = 0
+        self._start()
+
+    def _start(self) -> None:
+        with step("Motia"):
+            self._motia = self._stack.start_motia(self._port)
+        self._starts, self._since = self._starts + 1, time.monotonic()
+
+    def __call__(self) -> None:
+        """See that everything runs.
+
+        Raises:
+            CannotRunError: it does not.
+        """
+        for child in list(self._stack.children):
+            code = child.ended()
+            if code is None:
+                continue
+            if child is not self._motia or self._once:
+                raise CannotRunError(f"{child.name} ended by itself (exit code {code}); see {child.log}.")
+            if time.monotonic() - self._since > _MOTIA_STEADY_SECONDS:
+                self._starts = 0
+            if self._starts >= _MOTIA_STARTS:
+                raise CannotRunError(f"Motia ends again and again (exit code {code}); see {child.log}.")
+            say(f"  -- Motia ended by itself (exit code {code}); starting it again")
+            self._stack.drop(child)
+            self._start()

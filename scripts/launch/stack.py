@@ -1,0 +1,135 @@
+"""The processes of a run and how they fit together: Redis, the sandbox, the webhooks, Motia. `make run` and tests use it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from scripts.launch.places import PYTHON, ROOT, RUNTIME
+from scripts.launch.processes import Child, free_port
+from scripts.launch.provision import redis_server
+from scripts.launch.report import CannotRunError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+HMR_OFFSET = 21678
+"""The Workbench's dev server listens this far above Motia's port (source of @motiadev/workbench)."""
+
+_START_SECONDS = 60.0
+_MOTIA = ROOT / "node_modules" / "motia" / "dist" / "cli.mjs"
+_READY = re.compile(r"Server ready and listening on port (\d+)")
+
+
+class Stack:
+    """Starts the parts in order and ends them in the other. `env` holds what the parts are to know of each other."""
+
+    def __init__(self, env: Mapping[str, str], *, runtime: Path = RUNTIME) -> None:
+        self.env = {
+            **env,
+            "MOTIA_ANALYTICS_DISABLED": "true",  # else Motia sends texts of errors to a third party
+            "MOTIA_DISABLE_MEMORY_SERVER": "true",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.runtime = runtime
+        self.children: list[Child] = []
+
+    def _start(self, name: str, command: list[str | Path]) -> Child:
+        child = Child(name, command, self.env, logs=self.runtime / "logs")
+        self.children.append(child)
+        return child
+
+    def start_redis(self, name: str) -> None:
+        """Start a Redis of our own whose files stand in `redis/name` of the runtime folder, append-only."""
+        folder = self.runtime / "redis" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        port = free_port()
+        arguments = f"--port {port} --bind 127.0.0.1 --dir {folder} --save".split(" ")
+        persistence = ["", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no"]
+        child = self._start("redis", [redis_server(), *arguments, *persistence])
+        if not child.wait_for(lambda: "Ready to accept connections" in child.words(), _START_SECONDS):
+            raise CannotRunError(f"Redis did not start; see {child.log}.")
+        self.env["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+
+    def check_redis(self) -> None:
+        """See that the Redis of REDIS_URL answers."""
+        code = "import os, redis; redis.from_url(os.environ['REDIS_URL'], socket_connect_timeout=5).ping()"
+        done = subprocess.run([PYTHON, "-c", code], env=self.env, capture_output=True, check=False)
+        if done.returncode:
+            raise CannotRunError("The Redis of REDIS_URL does not answer.")
+
+    def start_sandbox(self, advoware_port: int, espocrm_port: int, *options: str) -> None:
+        """Start both systems of the sandbox, kept in `sandbox.db` of the runtime folder."""
+        ports = ["--advoware-port", str(advoware_port), "--espocrm-port", str(espocrm_port)]
+        child = self._start("sandbox", [PYTHON, "-m", "sandbox", *ports, "--db", self.runtime / "sandbox.db", *options])
+        if not child.wait_for(lambda: "\nready\n" in f"\n{child.words()}", _START_SECONDS):
+            raise CannotRunError(f"The sandbox did not start; see {child.log}.")
+
+    def register_webhooks(self, url: str, *, only_here: bool) -> None:
+        """Register the webhooks below `url`; the gate of a Motia started after this knows their secrets."""
+        command: list[str | Path] = [PYTHON, ROOT / "scripts" / "register_webhooks.py", "--url", url]
+        done = subprocess.run(
+            [*command, *(["--only-here"] if only_here else [])], env=self.env, capture_output=True, text=True, check=False
+        )
+        name, _, secrets = done.stdout.strip().partition("=")
+        if done.returncode or not secrets:
+            raise CannotRunError(f"The webhooks could not be registered. {done.stderr.strip()}")
+        known = self.env.get(name, "")
+        # Secrets of webhooks registered for another address stay known.
+        self.env[name] = secrets if only_here or not known else _merge(known, secrets)
+
+    def start_motia(self, port: int) -> Child:
+        """Start Motia on 127.0.0.1; give its process."""
+        child = self._start("motia", ["node", _MOTIA, "start", "-p", str(port), "-H", "127.0.0.1"])
+        if not child.wait_for(lambda: _READY.search(child.words()) is not None, _START_SECONDS):
+            raise CannotRunError(f"Motia did not start; see {child.log}.")
+        found = _READY.search(child.words())
+        if found is None or int(found[1]) != port:
+            raise CannotRunError(f"Port {port} was taken while Motia started; try again.")
+        return child
+
+    def status(self) -> dict[str, Any]:
+        """Read the flow's status once."""
+        done = subprocess.run(
+            [PYTHON, "-m", "scripts.launch.watch", "--once"],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise CannotRunError(f"The state in Redis could not be read: {done.stderr.strip().splitlines()[-1:]}")
+        return dict(json.loads(done.stdout))
+
+    def watch_status(self) -> Child:
+        """Start what prints the flow's status every second."""
+        return self._start("status", [PYTHON, "-m", "scripts.launch.watch"])
+
+    def drop(self, child: Child) -> None:
+        """End one part."""
+        child.stop()
+        self.children.remove(child)
+
+    def stop(self) -> None:
+        """End every part, the last one first: Redis outlives those who write to it."""
+        while self.children:
+            self.drop(self.children[-1])
+
+
+def motia_port(preferred: int | None = None) -> int:
+    """Find a port that is free for Motia and, the offset above it, for the Workbench's dev server."""
+    if preferred is not None:
+        return free_port(preferred, also=HMR_OFFSET)
+    while True:
+        port = free_port()
+        if port + HMR_OFFSET < 2**16:
+            return free_port(port, also=HMR_OFFSET)
+
+
+def _merge(known: str, new: str) -> str:
+    pairs = dict(item.strip().split(":", 1) for item in f"{known},{new}".split(",") if ":" in item)
+    return ",".join(f"{webhook}:{secret}" for webhook, secret in pairs.items())

@@ -1,0 +1,22 @@
+"""Prints the flow's status as one JSON line a second, or once with `--once`. Runs with the project's own interpreter."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from services import flow
+
+
+def main() -> None:
+    """Print until somebody ends it."""
+    while True:
+        print(json.dumps(flow.status()), flush=True)
+        if "--once" in sys.argv[1:]:
+            return
+        time.sleep(1)
+
+
+if __name__ == "__main__":
+    main()
