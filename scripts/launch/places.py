@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
-RUNTIME = ROOT / ".motia"
-"""Everything a run leaves: Redis' files, the sandbox's database, logs. Never committed."""
+RUNTIME = Path(os.environ.get("KOMM_RUNTIME") or ROOT / ".motia")
+"""Everything a run leaves: Redis' files, the sandbox's database, logs. Never committed. KOMM_RUNTIME moves it."""
 PYTHON = ROOT / "python_modules" / "bin" / "python"
 """The interpreter that Motia starts steps with, too."""
 

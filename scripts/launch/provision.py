@@ -158,7 +158,7 @@ def _run(command: Sequence[str | Path], name: str, env: dict[str, str] | None = 
         )
     if done.returncode:
         say("\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:]))
-        raise CannotRunError(f"{name} failed; its words are above and in {log.relative_to(ROOT)}.")
+        raise CannotRunError(f"{name} failed; its words are above and in {log}.")
 
 
 def _digest(*names: str) -> str:
