@@ -1,0 +1,117 @@
+"""What both forms of the store share: how things are written down, how long they are kept, when to try again."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from services.errors import Bug, NeedsPerson
+from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
+from services.state_types import RecordState, RecordStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VERSION = 1
+"""Of the written form. A program that finds a newer one stops and asks, instead of losing what it can't read."""
+
+RETRY_SECONDS = (60, 300, 900, 3600, 14400)
+"""After the first, second, ... failure in a row; after the last one the key is parked."""
+
+PAUSE_SECONDS = 60
+"""After a failure that is not the record's."""
+
+PARK_SECONDS = 86400
+"""A parked key gets one more try a day: most causes are put right on the other side, where nobody rings for it."""
+
+JOURNAL_ENTRIES = 1000
+JOURNAL_SECONDS = 90 * 86400
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Write an object down in the compact, versioned form."""
+    return json.dumps({"v": VERSION, **value}, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(text: str, what: str) -> dict[str, Any]:
+    """Read an object back. `what` says in an error what it is ('the base of record 66a...'), never its content."""
+    try:
+        value = json.loads(text)
+        version = value.pop("v")
+    except (ValueError, AttributeError, KeyError, TypeError):
+        value, version = {}, None
+    if version == VERSION:
+        return dict(value)
+    if isinstance(version, int) and version > VERSION:
+        raise NeedsPerson(f"A newer version of the program has stored {what}; this one can't read it.", system="Redis")
+    raise NeedsPerson(f"Redis holds {what} in a form that can't be read.", system="Redis")
+
+
+def base_to_json(base: Base) -> str:
+    """Write a base down."""
+    form = asdict(base)
+    for entry in form["entries"].values():
+        entry["marker_form"] = entry["marker_form"].value
+    return to_json(form)
+
+
+def base_from_json(text: str, espo_id: str) -> Base:
+    """Read a base back."""
+    what = f"the base of record {espo_id}"
+    form = from_json(text, what)
+    try:
+        entries = {
+            int(entry_id): BaseEntry(**{**entry, "marker_form": MarkerForm(entry["marker_form"])})
+            for entry_id, entry in form.pop("entries").items()
+        }
+        moves = {int(entry_id): int(kz) for entry_id, kz in form.pop("moves").items()}
+        writes = tuple(OpenWrite(**write) for write in form.pop("open_writes"))
+        return Base(entries=entries, moves=moves, open_writes=writes, **form)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass  # raised below, outside the handler: the original error's text may hold a value
+    raise NeedsPerson(f"Redis holds {what} in a form that can't be read.", system="Redis")
+
+
+def status_to_json(status: RecordStatus, now: float) -> str:
+    """Write a status down."""
+    return to_json(
+        {
+            "betnr": status.betnr,
+            "state": status.state.value,
+            "cause": status.cause,
+            "at": status.at or now,
+            "counts": dict(status.counts),
+        }
+    )
+
+
+def status_from_json(text: str, espo_id: str) -> RecordStatus:
+    """Read a status back."""
+    form = from_json(text, f"the status of record {espo_id}")
+    return RecordStatus(**{**form, "state": RecordState(form["state"])})
+
+
+def retry_after(attempts: int) -> int | None:
+    """Give the seconds to wait after so many failures in a row; None: park it."""
+    return RETRY_SECONDS[attempts - 1] if attempts <= len(RETRY_SECONDS) else None
+
+
+def list_id(entry: Mapping[str, Any]) -> str:
+    """Give the id by which an entry of a list is known from run to run."""
+    entry_id = entry.get("id")
+    if not isinstance(entry_id, str) or not entry_id:
+        raise Bug("An entry of a list needs a text 'id'.")
+    return entry_id
+
+
+def oldest_first(entries: Iterable[tuple[float, str, str]], what: str) -> list[dict[str, Any]]:
+    """Make a list of (since, id, written form)."""
+    return [{**from_json(text, what), "since": since} for since, _, text in sorted(entries)]
+
+
+def keyed_digest(key: bytes, text: str) -> str:
+    """Give 16 hex digits of HMAC-SHA256: enough to tell the values of one record apart, too few to matter alone."""
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:16]

@@ -1,0 +1,284 @@
+"""The store without Redis: everything in this process, gone when it ends."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from services.errors import LeaseBusy, LeaseLost
+from services.state_forms import (
+    JOURNAL_ENTRIES,
+    JOURNAL_SECONDS,
+    base_from_json,
+    base_to_json,
+    from_json,
+    keyed_digest,
+    list_id,
+    oldest_first,
+    status_from_json,
+    status_to_json,
+    to_json,
+)
+from services.state_memory_due import MemoryDueList
+from services.state_types import Lease, ListKind, RecordState, RecordStatus
+from services.token_cache import ProcessTokenCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from services.kommunikation_types import Base
+    from services.token_cache import TokenCache
+
+
+class MemoryLease(Lease):
+    """A lease among the threads of this process. It does not run out: threads don't vanish as machines do."""
+
+    def __init__(self, held: dict[str, MemoryLease], espo_id: str, fence: int) -> None:
+        super().__init__(espo_id, secrets.token_hex(16), fence)
+        self._held = held
+
+    def check(self) -> None:
+        """Raise `LeaseLost` if the lease was released."""
+        if self._held.get(self.espo_id) is not self:
+            raise LeaseLost(f"The lease on record {self.espo_id} was given back.")
+
+    def release(self) -> None:
+        """Give the record free if it is still ours."""
+        if self._held.get(self.espo_id) is self:
+            del self._held[self.espo_id]
+
+
+class MemoryState(MemoryDueList):
+    """A `StateStore` in memory. Without `keeps_base` its `load` knows nothing: the markers decide alone."""
+
+    def __init__(self, *, keeps_base: bool = False, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(threading.RLock(), clock)
+        self.keeps_base = keeps_base
+        self._fence = 0
+        self._held: dict[str, MemoryLease] = {}
+        self._bases: dict[str, str] = {}
+        self._links: dict[str, int] = {}
+        self._walked: tuple[int, str] = (-1, "")
+        self._statuses: dict[str, str] = {}
+        self._lists: dict[str, dict[tuple[ListKind, str], tuple[float, str]]] = {}
+        self._journal: dict[str, list[dict[str, Any]]] = {}
+        self._journal_number = 0
+        self._counters: Counter[str] = Counter()
+        self._marks: dict[str, str] = {}
+        self._slots: dict[int, dict[int, float]] = {}
+        self._slot_reports: dict[int, str] = {}
+        self._tokens = ProcessTokenCache()
+        self._secret = secrets.token_bytes(32)
+
+    def acquire(self, espo_id: str) -> MemoryLease:
+        """See `StateStore.acquire`."""
+        with self._lock:
+            if espo_id in self._held:
+                raise LeaseBusy(f"Another worker has record {espo_id}.")
+            self._fence += 1
+            self._held[espo_id] = MemoryLease(self._held, espo_id, self._fence)
+            return self._held[espo_id]
+
+    def load(self, espo_id: str) -> Base | None:
+        """See `StateStore.load`."""
+        with self._lock:
+            text = self._bases.get(espo_id)
+        return None if text is None else base_from_json(text, espo_id)
+
+    def save(self, lease: Lease, base: Base) -> None:
+        """See `StateStore.save`."""
+        with self._lock:
+            lease.check()
+            if self.keeps_base:
+                self._bases[lease.espo_id] = base_to_json(base)
+
+    def forget(self, espo_id: str) -> None:
+        """See `StateStore.forget`."""
+        with self._lock:
+            self._bases.pop(espo_id, None)
+
+    def register_link(self, espo_id: str, betnr: int | None) -> tuple[str, ...]:
+        """See `StateStore.register_link`."""
+        with self._lock:
+            self.register_links([(espo_id, betnr)])
+            return () if betnr is None else self.espo_ids([betnr])[betnr]
+
+    def register_links(self, rows: Iterable[tuple[str, int | None]]) -> None:
+        """See `StateStore.register_links`."""
+        with self._lock:
+            for espo_id, betnr in rows:
+                self._links.pop(espo_id, None)
+                if betnr is not None:
+                    self._links[espo_id] = betnr
+
+    def espo_ids(self, betnrs: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """See `StateStore.espo_ids`."""
+        found: dict[int, list[str]] = {betnr: [] for betnr in betnrs}
+        with self._lock:
+            for espo_id, betnr in self._links.items():
+                if betnr in found:
+                    found[betnr].append(espo_id)
+        return {betnr: tuple(sorted(ids)) for betnr, ids in found.items()}
+
+    def next_links(self, count: int) -> list[tuple[str, int]]:
+        """See `StateStore.next_links`."""
+        with self._lock:
+            ordered = sorted((betnr, espo_id) for espo_id, betnr in self._links.items())
+            ahead = [pair for pair in ordered if pair > self._walked]
+            taken = (ahead + ordered[: len(ordered) - len(ahead)])[: max(0, count)]
+            if taken:
+                self._walked = taken[-1]
+        return [(espo_id, betnr) for betnr, espo_id in taken]
+
+    def link_count(self) -> int:
+        """See `StateStore.link_count`."""
+        return len(self._links)
+
+    def set_status(self, espo_id: str, status: RecordStatus) -> None:
+        """See `StateStore.set_status`."""
+        self._statuses[espo_id] = status_to_json(status, self._clock())
+
+    def status(self, espo_id: str) -> RecordStatus | None:
+        """See `StateStore.status`."""
+        text = self._statuses.get(espo_id)
+        return None if text is None else status_from_json(text, espo_id)
+
+    def status_counts(self) -> dict[str, int]:
+        """See `StateStore.status_counts`."""
+        with self._lock:
+            found = Counter(status_from_json(text, key).state for key, text in self._statuses.items())
+        return {state.value: found[state] for state in RecordState}
+
+    def set_lists(
+        self,
+        espo_id: str,
+        *,
+        conflicts: Sequence[Mapping[str, Any]] | None = None,
+        held_back: Sequence[Mapping[str, Any]] | None = None,
+        notices: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """See `StateStore.set_lists`."""
+        given = {ListKind.CONFLICTS: conflicts, ListKind.HELD_BACK: held_back, ListKind.NOTICES: notices}
+        with self._lock:
+            old = self._lists.get(espo_id, {})
+            new = {key: value for key, value in old.items() if key[0] is ListKind.CONFLICTS or given[key[0]] is None}
+            for kind, entries in given.items():
+                for entry in entries or ():
+                    key = (kind, list_id(entry))
+                    since = old[key][0] if key in old else self._clock()
+                    new[key] = (since, to_json(entry))
+            self._lists[espo_id] = new
+
+    def lists(self, espo_id: str) -> dict[str, list[dict[str, Any]]]:
+        """See `StateStore.lists`."""
+        with self._lock:
+            held = list(self._lists.get(espo_id, {}).items())
+        what = f"a list of record {espo_id}"
+        return {
+            kind.value: oldest_first(((since, key[1], text) for key, (since, text) in held if key[0] is kind), what)
+            for kind in ListKind
+        }
+
+    def listed(self, kind: ListKind) -> dict[str, int]:
+        """See `StateStore.listed`."""
+        with self._lock:
+            numbers = {espo_id: sum(key[0] is kind for key in held) for espo_id, held in self._lists.items()}
+        return {espo_id: number for espo_id, number in numbers.items() if number}
+
+    def list_counts(self) -> dict[str, int]:
+        """See `StateStore.list_counts`."""
+        counts = {}
+        for kind in ListKind:
+            listed = self.listed(kind)
+            counts[kind.value] = sum(listed.values())
+            counts[f"{kind.value}_records"] = len(listed)
+        return counts
+
+    def acknowledge(self, espo_id: str, conflict_id: str) -> bool:
+        """See `StateStore.acknowledge`."""
+        with self._lock:
+            return self._lists.get(espo_id, {}).pop((ListKind.CONFLICTS, conflict_id), None) is not None
+
+    def journal(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """See `StateStore.journal`."""
+        with self._lock:
+            kept = self._journal.setdefault(espo_id, [])
+            for entry in entries:
+                self._journal_number += 1
+                form = from_json(to_json(entry), "a journal entry")
+                kept.append({**form, "n": self._journal_number, "at": self._clock()})
+            self._trim(espo_id)
+
+    def journal_of(self, espo_id: str, limit: int) -> list[dict[str, Any]]:
+        """See `StateStore.journal_of`."""
+        with self._lock:
+            return [dict(entry) for entry in reversed(self._journal.get(espo_id, []))][: max(0, limit)]
+
+    def cleanup(self) -> int:
+        """See `StateStore.cleanup`."""
+        with self._lock:
+            return sum(self._trim(espo_id) for espo_id in list(self._journal))
+
+    def _trim(self, espo_id: str) -> int:
+        kept = self._journal[espo_id]
+        oldest = self._clock() - JOURNAL_SECONDS
+        self._journal[espo_id] = [entry for entry in kept if entry["at"] >= oldest][-JOURNAL_ENTRIES:]
+        return len(kept) - len(self._journal[espo_id])
+
+    def count(self, **increments: int) -> None:
+        """See `StateStore.count`."""
+        with self._lock:
+            self._counters.update(increments)
+
+    def counters(self) -> dict[str, int]:
+        """See `StateStore.counters`."""
+        with self._lock:
+            return dict(self._counters)
+
+    def get_mark(self, name: str) -> str | None:
+        """See `StateStore.get_mark`."""
+        return self._marks.get(name)
+
+    def set_mark(self, name: str, value: str | None) -> None:
+        """See `StateStore.set_mark`."""
+        with self._lock:
+            self._marks.pop(name, None)
+            if value is not None:
+                self._marks[name] = value
+
+    def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
+        """See `StateStore.slot_since`."""
+        with self._lock:
+            known = self._slots.get(betnr, {})
+            self._slots[betnr] = {entry_id: known.get(entry_id, self._clock()) for entry_id in empty_ids}
+            return dict(self._slots[betnr])
+
+    def set_slot_report(self, betnr: int, report: Mapping[str, Any] | None) -> None:
+        """See `StateStore.set_slot_report`."""
+        with self._lock:
+            self._slot_reports.pop(betnr, None)
+            if report is not None:
+                self._slot_reports[betnr] = to_json(report)
+
+    def slot_reports(self) -> dict[int, dict[str, Any]]:
+        """See `StateStore.slot_reports`."""
+        with self._lock:
+            held = sorted(self._slot_reports.items())
+        return {betnr: from_json(text, f"the slot report of Beteiligter {betnr}") for betnr, text in held}
+
+    def ping(self) -> None:
+        """See `StateStore.ping`."""
+
+    def token_cache(self) -> TokenCache:
+        """See `StateStore.token_cache`."""
+        return self._tokens
+
+    def digest(self, text: str) -> str:
+        """See `StateStore.digest`."""
+        return keyed_digest(self._secret, text)
+
+    def close(self) -> None:
+        """See `StateStore.close`."""

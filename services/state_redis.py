@@ -1,0 +1,228 @@
+"""The store in Redis 7 or Valkey. All that is kept there, with `komm:` as prefix:
+
+| key | what |
+|---|---|
+| `lease:<espo id>` | token of the worker that has the record; runs out by itself |
+| `fence` | counter of leases |
+| `data:base:<espo id>` | hash: `base` (JSON), `fence` of the worker that stored it |
+| `data:lists:<espo id>` | hash: `<list>|<id>` -> `<since>|<JSON>` |
+| `data:journal:<espo id>` | list of `<number>|<time>|<JSON>`, 1,000 entries, 90 days |
+| `journal:number` | counter of journal entries |
+| `lists:conflicts` `lists:held_back` `lists:notices` | hash: espo id -> number of entries |
+| `links` | sorted set: espo id by betNr |
+| `links:walked` | last pair `next_links` gave out |
+| `due` | sorted set: key by due time |
+| `due:tokens` `due:attempts` `due:causes` `due:parked` `due:rings` | what goes with it |
+| `status`, `status:<state>` | hash: espo id -> JSON; set of the espo ids in that state |
+| `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |
+| `token:<digest>` | access token of Advoware; runs out with it |
+| `secret` | key of the digests, made once |
+
+**Client data stands under `data:` only.** Redis should keep an append-only file; if it loses everything all the same,
+nothing is deleted, doubled or overwritten because of it: without a base there is no deletion.
+"""  # noqa: D415 - the line leads to the table
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Self
+
+import redis
+
+from services.errors import Unconfigured
+from services.state_forms import from_json, keyed_digest, status_from_json, status_to_json, to_json
+from services.state_redis_due import RedisDueList
+from services.state_redis_lease import RedisBases
+from services.state_redis_lists import RedisLists
+from services.state_types import RecordState, RecordStatus
+from services.token_cache import RedisTokenCache
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from services.token_cache import TokenCache
+
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+
+# The pair given out last may have been removed or linked anew since: then go on behind all smaller betNr.
+NEXT_LINKS = """
+local total = redis.call('ZCARD', KEYS[1])
+local count = math.min(tonumber(ARGV[1]), total)
+if count <= 0 then return {} end
+local betnr, espo_id = unpack(redis.call('HMGET', KEYS[2], 'betnr', 'espo_id'))
+local start = 0
+if betnr and redis.call('ZSCORE', KEYS[1], espo_id) == betnr then
+  start = redis.call('ZRANK', KEYS[1], espo_id) + 1
+elseif betnr then
+  start = redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. betnr)
+end
+local pairs_ = {}
+local function take(from, number)
+  if number <= 0 then return end
+  for _, part in ipairs(redis.call('ZRANGE', KEYS[1], from, from + number - 1, 'WITHSCORES')) do
+    pairs_[#pairs_ + 1] = part
+  end
+end
+take(start, count)
+take(0, count - #pairs_ / 2)
+redis.call('HSET', KEYS[2], 'espo_id', pairs_[#pairs_ - 1], 'betnr', pairs_[#pairs_])
+return pairs_
+"""
+
+SLOT_SINCE = """
+local empty = {}
+for i = 2, #ARGV do
+  empty[ARGV[i]] = true
+  redis.call('HSETNX', KEYS[1], ARGV[i], ARGV[1])
+end
+for _, id in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if not empty[id] then redis.call('HDEL', KEYS[1], id) end
+end
+return redis.call('HGETALL', KEYS[1])
+"""
+
+
+class RedisState(RedisBases, RedisDueList, RedisLists):
+    """A `StateStore` in Redis, shared by all workers. `client` decodes answers; `connect` makes a fitting one."""
+
+    _secret: bytes | None = None
+
+    @classmethod
+    def connect(cls, url: str, **options: Any) -> Self:
+        """Make a store for the Redis at this address (`REDIS_URL`); `options` as for the class. Asks nothing yet."""
+        try:
+            client = redis.Redis.from_url(
+                url, decode_responses=True, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
+            )
+        except ValueError:
+            client = None
+        if client is None:
+            raise Unconfigured("REDIS_URL is not an address of a Redis (redis://host:port/db).", system="Redis")
+        return cls(client, **options)
+
+    def register_link(self, espo_id: str, betnr: int | None) -> tuple[str, ...]:
+        """See `StateStore.register_link`."""
+        links = self._key("links")
+        if betnr is None:
+            self._ask(lambda client: client.zrem(links, espo_id))
+            return ()
+        answers = self._all(
+            lambda pipe: (pipe.zadd(links, {espo_id: betnr}), pipe.zrange(links, betnr, betnr, byscore=True))
+        )
+        return tuple(answers[1])
+
+    def register_links(self, rows: Iterable[tuple[str, int | None]]) -> None:
+        """See `StateStore.register_links`."""
+        latest = dict(rows)
+        linked = {espo_id: betnr for espo_id, betnr in latest.items() if betnr is not None}
+        unlinked = [espo_id for espo_id in latest if espo_id not in linked]
+        links = self._key("links")
+        if latest:
+            self._all(
+                lambda pipe: (
+                    pipe.zadd(links, linked) if linked else None,
+                    pipe.zrem(links, *unlinked) if unlinked else None,
+                )
+            )
+
+    def espo_ids(self, betnrs: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        """See `StateStore.espo_ids`."""
+        links = self._key("links")
+        answers = self._all(lambda pipe: [pipe.zrange(links, betnr, betnr, byscore=True) for betnr in betnrs])
+        return {betnr: tuple(ids) for betnr, ids in zip(betnrs, answers, strict=True)}
+
+    def next_links(self, count: int) -> list[tuple[str, int]]:
+        """See `StateStore.next_links`."""
+        parts = self._script(NEXT_LINKS, (self._key("links"), self._key("links:walked")), (count,))
+        return [(espo_id, int(betnr)) for espo_id, betnr in zip(parts[::2], parts[1::2], strict=True)]
+
+    def link_count(self) -> int:
+        """See `StateStore.link_count`."""
+        return int(self._ask(lambda client: client.zcard(self._key("links"))))
+
+    def set_status(self, espo_id: str, status: RecordStatus) -> None:
+        """See `StateStore.set_status`."""
+        text = status_to_json(status, self._clock())
+        self._all(
+            lambda pipe: (
+                pipe.hset(self._key("status"), espo_id, text),
+                *(pipe.srem(self._key(f"status:{state.value}"), espo_id) for state in RecordState),
+                pipe.sadd(self._key(f"status:{status.state.value}"), espo_id),
+            )
+        )
+
+    def status(self, espo_id: str) -> RecordStatus | None:
+        """See `StateStore.status`."""
+        text = self._ask(lambda client: client.hget(self._key("status"), espo_id))
+        return None if text is None else status_from_json(str(text), espo_id)
+
+    def status_counts(self) -> dict[str, int]:
+        """See `StateStore.status_counts`."""
+        numbers = self._all(lambda pipe: [pipe.scard(self._key(f"status:{state.value}")) for state in RecordState])
+        return {state.value: int(number) for state, number in zip(RecordState, numbers, strict=True)}
+
+    def count(self, **increments: int) -> None:
+        """See `StateStore.count`."""
+        if increments:
+            key = self._key("counters")
+            self._all(lambda pipe: [pipe.hincrby(key, name, number) for name, number in increments.items()])
+
+    def counters(self) -> dict[str, int]:
+        """See `StateStore.counters`."""
+        numbers = self._ask(lambda client: client.hgetall(self._key("counters")))
+        return {name: int(number) for name, number in numbers.items()}
+
+    def get_mark(self, name: str) -> str | None:
+        """See `StateStore.get_mark`."""
+        value: str | None = self._ask(lambda client: client.hget(self._key("marks"), name))
+        return value
+
+    def set_mark(self, name: str, value: str | None) -> None:
+        """See `StateStore.set_mark`."""
+        key = self._key("marks")
+        if value is None:
+            self._ask(lambda client: client.hdel(key, name))
+        else:
+            self._ask(lambda client: client.hset(key, name, value))
+
+    def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
+        """See `StateStore.slot_since`."""
+        parts = self._script(SLOT_SINCE, (self._key(f"slots:{betnr}"),), (f"{self._clock():.6f}", *empty_ids))
+        return {int(entry_id): float(since) for entry_id, since in zip(parts[::2], parts[1::2], strict=True)}
+
+    def set_slot_report(self, betnr: int, report: Mapping[str, Any] | None) -> None:
+        """See `StateStore.set_slot_report`."""
+        key = self._key("slots:reports")
+        if report is None:
+            self._ask(lambda client: client.hdel(key, str(betnr)))
+        else:
+            self._ask(lambda client: client.hset(key, str(betnr), to_json(report)))
+
+    def slot_reports(self) -> dict[int, dict[str, Any]]:
+        """See `StateStore.slot_reports`."""
+        held = self._ask(lambda client: client.hgetall(self._key("slots:reports")))
+        return {
+            betnr: from_json(text, f"the slot report of Beteiligter {betnr}")
+            for betnr, text in sorted((int(betnr), text) for betnr, text in held.items())
+        }
+
+    def ping(self) -> None:
+        """See `StateStore.ping`."""
+        self._ask(lambda client: client.ping())
+
+    def token_cache(self) -> TokenCache:
+        """See `StateStore.token_cache`."""
+        return RedisTokenCache(self._redis, self._key("token:"))
+
+    def digest(self, text: str) -> str:
+        """See `StateStore.digest`."""
+        if self._secret is None:
+            fresh = secrets.token_hex(32)
+            stored = self._ask(lambda client: client.set(self._key("secret"), fresh, nx=True, get=True))
+            self._secret = str(stored or fresh).encode()
+        return keyed_digest(self._secret, text)
+
+    def close(self) -> None:
+        """See `StateStore.close`."""
+        self._redis.close()

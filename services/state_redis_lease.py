@@ -1,0 +1,185 @@
+"""Leases and the base store in Redis: what must hold when workers pause, crash and overtake each other."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from services.errors import LeaseBusy, LeaseLost, RetryLater
+from services.state_forms import base_from_json, base_to_json
+from services.state_redis_part import RedisPart
+from services.state_types import LEASE_SECONDS, Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import redis
+
+    from services.kommunikation_types import Base
+
+# A second asking with the same token takes the lease again: redis-py repeats a command whose answer was lost.
+# The number is kept above the one stored with the base, in case the counter alone was lost.
+ACQUIRE = """
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local fence = redis.call('INCR', KEYS[2])
+local stored = tonumber(redis.call('HGET', KEYS[3], 'fence') or '0')
+if fence <= stored then
+  fence = stored + 1
+  redis.call('SET', KEYS[2], string.format('%d', fence))
+end
+return fence
+"""
+
+RENEW = """
+local held = {}
+for i, key in ipairs(KEYS) do
+  held[i] = 0
+  if redis.call('GET', key) == ARGV[i + 1] then held[i] = redis.call('PEXPIRE', key, ARGV[1]) end
+end
+return held
+"""
+
+RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+SAVE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if tonumber(redis.call('HGET', KEYS[2], 'fence') or '0') > tonumber(ARGV[2]) then return 0 end
+redis.call('HSET', KEYS[2], 'fence', ARGV[2], 'base', ARGV[3])
+return 1
+"""
+
+
+class RedisLease(Lease):
+    """A lease that Redis ends by itself when nobody renews it. The story is told in `Lease`."""
+
+    def __init__(self, keeper: LeaseKeeper, espo_id: str, token: str, fence: int, until: float) -> None:
+        super().__init__(espo_id, token, fence)
+        self.until = until
+        """Our own reckoning (monotonic seconds, taken before Redis was asked) of when it runs out at the earliest."""
+        self._keeper = keeper
+
+    def check(self) -> None:
+        """Raise `LeaseLost` unless Redis still shows our token; renews the lease in the same round trip."""
+        if time.monotonic() < self.until:
+            self._keeper.renew([self])
+        if time.monotonic() >= self.until:
+            raise LeaseLost(f"The lease on record {self.espo_id} ran out.")
+
+    def release(self) -> None:
+        """Give the record free if it is still ours."""
+        self.until = 0.0
+        # What Redis does not hear of runs out; an error here would hide the outcome of the work.
+        with contextlib.suppress(RetryLater):
+            self._keeper.give_back(self)
+
+
+class LeaseKeeper(RedisPart):
+    """Renews all leases of the process from one daemon thread, which lives while there are any."""
+
+    def __init__(self, client: redis.Redis, prefix: str, clock: Callable[[], float], seconds: float) -> None:
+        super().__init__(client, prefix, clock)
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._held: set[RedisLease] = set()
+        self._thread: threading.Thread | None = None
+
+    def lease_key(self, espo_id: str) -> str:
+        """Give the key that holds the token of whoever has the record."""
+        return self._key(f"lease:{espo_id}")
+
+    def take(self, espo_id: str, base_key: str) -> RedisLease:
+        """Take a lease and keep it renewed."""
+        token = secrets.token_hex(16)
+        until = time.monotonic() + self._seconds
+        keys = (self.lease_key(espo_id), self._key("fence"), base_key)
+        fence = int(self._script(ACQUIRE, keys, (token, int(self._seconds * 1000))))
+        if not fence:
+            raise LeaseBusy(f"Another worker has record {espo_id}.")
+        lease = RedisLease(self, espo_id, token, fence, until)
+        with self._lock:
+            self._held.add(lease)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_all, name="lease-keeper", daemon=True)
+                self._thread.start()
+        return lease
+
+    def renew(self, leases: Sequence[RedisLease]) -> None:
+        """Renew those that are still ours; of the others, end our own reckoning."""
+        until = time.monotonic() + self._seconds
+        arguments: list[int | str] = [int(self._seconds * 1000), *(lease.token for lease in leases)]
+        answers = self._script(RENEW, [self.lease_key(lease.espo_id) for lease in leases], arguments)
+        with self._lock:
+            for lease, held in zip(leases, answers, strict=True):
+                if not held:
+                    lease.until = 0.0
+                elif lease in self._held:
+                    lease.until = max(lease.until, until)
+
+    def give_back(self, lease: RedisLease) -> None:
+        """Stop renewing and delete the lease if it is still ours."""
+        with self._lock:
+            self._held.discard(lease)
+            lease.until = 0.0
+        self._script(RELEASE, (self.lease_key(lease.espo_id),), (lease.token,))
+
+    def _renew_all(self) -> None:
+        pause = self._seconds / 3
+        while True:
+            time.sleep(pause)
+            with self._lock:
+                leases = [lease for lease in self._held if lease.until]
+                if not leases:
+                    self._thread = None
+                    return
+            try:
+                self.renew(leases)
+                pause = self._seconds / 3
+            except RetryLater:
+                pause = self._seconds / 12  # Redis is away: try more often, it may be back before they run out
+
+
+class RedisBases(RedisPart):
+    """Leases and bases of `StateStore`."""
+
+    keeps_base = True
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        prefix: str = "komm:",
+        *,
+        clock: Callable[[], float] = time.time,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        super().__init__(client, prefix, clock)
+        self._leases = LeaseKeeper(client, prefix, clock, lease_seconds)
+
+    def _base_key(self, espo_id: str) -> str:
+        return self._key(f"data:base:{espo_id}")
+
+    def acquire(self, espo_id: str) -> Lease:
+        """See `StateStore.acquire`."""
+        return self._leases.take(espo_id, self._base_key(espo_id))
+
+    def load(self, espo_id: str) -> Base | None:
+        """See `StateStore.load`."""
+        text = self._ask(lambda client: client.hget(self._base_key(espo_id), "base"))
+        return None if text is None else base_from_json(str(text), espo_id)
+
+    def save(self, lease: Lease, base: Base) -> None:
+        """See `StateStore.save`."""
+        keys = (self._leases.lease_key(lease.espo_id), self._base_key(lease.espo_id))
+        if not self._script(SAVE, keys, (lease.token, lease.fence, base_to_json(base))):
+            raise LeaseLost(f"The lease on record {lease.espo_id} ran out; what it had to store was not stored.")
+
+    def forget(self, espo_id: str) -> None:
+        """See `StateStore.forget`."""
+        self._ask(lambda client: client.delete(self._base_key(espo_id)))

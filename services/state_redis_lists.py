@@ -1,0 +1,168 @@
+"""What a person should see, in Redis: conflicts, held back values, notices, and the journal of writes.
+
+An entry is kept as '<since>|<JSON>' (lists) or '<number>|<time>|<JSON>' (journal): the scripts need no more than the
+part before the bar, and Lua's own JSON would turn an empty list into an object.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from services.state_forms import JOURNAL_ENTRIES, JOURNAL_SECONDS, from_json, list_id, oldest_first, to_json
+from services.state_redis_part import RedisPart
+from services.state_types import ListKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+KINDS = tuple(ListKind)
+
+# KEYS: the record's lists, then the number of entries per record, one hash for each kind. ARGV[1]: the record.
+COUNT_UP = """
+local numbers = {conflicts = 0, held_back = 0, notices = 0}
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local kind = string.match(field, '^[^|]*')
+  numbers[kind] = numbers[kind] + 1
+end
+for i, kind in ipairs({'conflicts', 'held_back', 'notices'}) do
+  if numbers[kind] > 0 then redis.call('HSET', KEYS[i + 1], ARGV[1], numbers[kind])
+  else redis.call('HDEL', KEYS[i + 1], ARGV[1]) end
+end
+"""
+
+# ARGV: record, now, kinds to be replaced ('held_back,notices,'), then field and JSON of each entry.
+SET_LISTS = (
+    """
+local given = {}
+for i = 4, #ARGV, 2 do
+  local old = redis.call('HGET', KEYS[1], ARGV[i])
+  local since = old and string.match(old, '^[^|]*') or ARGV[2]
+  redis.call('HSET', KEYS[1], ARGV[i], since .. '|' .. ARGV[i + 1])
+  given[ARGV[i]] = true
+end
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  local kind = string.match(field, '^[^|]*')
+  if string.find(ARGV[3], kind .. ',', 1, true) and not given[field] then redis.call('HDEL', KEYS[1], field) end
+end
+"""
+    + COUNT_UP
+)
+
+ACKNOWLEDGE = "local gone = redis.call('HDEL', KEYS[1], ARGV[2])\n" + COUNT_UP + "return gone\n"
+
+TRIM = """
+local before = redis.call('LLEN', KEYS[1])
+redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)
+while true do
+  local first = redis.call('LINDEX', KEYS[1], 0)
+  if not first or tonumber(string.match(first, '^[^|]*|([^|]*)')) >= tonumber(ARGV[1]) then break end
+  redis.call('LPOP', KEYS[1])
+end
+"""
+
+# ARGV: oldest time kept, number kept, now, seconds to keep, then the JSON of each entry.
+JOURNAL = (
+    """
+for i = 5, #ARGV do
+  redis.call('RPUSH', KEYS[1], redis.call('INCR', KEYS[2]) .. '|' .. ARGV[3] .. '|' .. ARGV[i])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+"""
+    + TRIM
+)
+
+CLEANUP = TRIM + "return before - redis.call('LLEN', KEYS[1])\n"
+
+
+class RedisLists(RedisPart):
+    """Lists and journal of `StateStore`."""
+
+    def _lists_key(self, espo_id: str) -> str:
+        return self._key(f"data:lists:{espo_id}")
+
+    def _count_key(self, kind: ListKind) -> str:
+        return self._key(f"lists:{kind.value}")
+
+    def _list_keys(self, espo_id: str) -> tuple[str, ...]:
+        return (self._lists_key(espo_id), *(self._count_key(kind) for kind in KINDS))
+
+    def set_lists(
+        self,
+        espo_id: str,
+        *,
+        conflicts: Sequence[Mapping[str, Any]] | None = None,
+        held_back: Sequence[Mapping[str, Any]] | None = None,
+        notices: Sequence[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """See `StateStore.set_lists`."""
+        given = {ListKind.CONFLICTS: conflicts, ListKind.HELD_BACK: held_back, ListKind.NOTICES: notices}
+        replaced = "".join(
+            f"{kind.value}," for kind, entries in given.items() if entries is not None and kind is not ListKind.CONFLICTS
+        )
+        fields = [
+            part
+            for kind, entries in given.items()
+            for entry in entries or ()
+            for part in (f"{kind.value}|{list_id(entry)}", to_json(entry))
+        ]
+        if replaced or fields:
+            arguments = (espo_id, f"{self._clock():.6f}", replaced, *fields)
+            self._script(SET_LISTS, self._list_keys(espo_id), arguments)
+
+    def lists(self, espo_id: str) -> dict[str, list[dict[str, Any]]]:
+        """See `StateStore.lists`."""
+        found: dict[str, list[tuple[float, str, str]]] = {kind.value: [] for kind in KINDS}
+        for field, stored in self._ask(lambda client: client.hgetall(self._lists_key(espo_id))).items():
+            kind, _, entry_id = field.partition("|")
+            since, _, text = stored.partition("|")
+            found[kind].append((float(since), entry_id, text))
+        what = f"a list of record {espo_id}"
+        return {kind: oldest_first(entries, what) for kind, entries in found.items()}
+
+    def listed(self, kind: ListKind) -> dict[str, int]:
+        """See `StateStore.listed`."""
+        numbers = self._ask(lambda client: client.hgetall(self._count_key(kind)))
+        return {espo_id: int(number) for espo_id, number in numbers.items()}
+
+    def list_counts(self) -> dict[str, int]:
+        """See `StateStore.list_counts`."""
+        answers = self._all(lambda pipe: [pipe.hvals(self._count_key(kind)) for kind in KINDS])
+        counts = {}
+        for kind, numbers in zip(KINDS, answers, strict=True):
+            counts[kind.value] = sum(map(int, numbers))
+            counts[f"{kind.value}_records"] = len(numbers)
+        return counts
+
+    def acknowledge(self, espo_id: str, conflict_id: str) -> bool:
+        """See `StateStore.acknowledge`."""
+        arguments = (espo_id, f"{ListKind.CONFLICTS.value}|{conflict_id}")
+        return bool(self._script(ACKNOWLEDGE, self._list_keys(espo_id), arguments))
+
+    def _journal_key(self, espo_id: str) -> str:
+        return self._key(f"data:journal:{espo_id}")
+
+    def journal(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """See `StateStore.journal`."""
+        if entries:
+            now = self._clock()
+            limits = (f"{now - JOURNAL_SECONDS:.6f}", JOURNAL_ENTRIES, f"{now:.6f}", JOURNAL_SECONDS)
+            keys = (self._journal_key(espo_id), self._key("journal:number"))
+            self._script(JOURNAL, keys, (*limits, *map(to_json, entries)))
+
+    def journal_of(self, espo_id: str, limit: int) -> list[dict[str, Any]]:
+        """See `StateStore.journal_of`."""
+        if limit <= 0:
+            return []
+        found = []
+        for stored in self._ask(lambda client: client.lrange(self._journal_key(espo_id), -limit, -1)):
+            number, at, text = stored.split("|", 2)
+            found.append({**from_json(text, f"the journal of record {espo_id}"), "n": int(number), "at": float(at)})
+        return found[::-1]
+
+    def cleanup(self) -> int:
+        """See `StateStore.cleanup`. Journals nobody wrote to for the whole retention vanish by themselves."""
+        limits = (f"{self._clock() - JOURNAL_SECONDS:.6f}", JOURNAL_ENTRIES)
+        pattern = re.sub(r"([*?\[\]\\])", r"\\\1", self._journal_key("")) + "*"
+        keys = self._ask(lambda client: list(client.scan_iter(match=pattern, count=1000)))
+        return sum(int(self._script(CLEANUP, (key,), limits)) for key in keys)

@@ -1,0 +1,74 @@
+"""The one place through which everything asks Redis: names of keys, scripts, errors.
+
+Scripts touch several keys at once, so the store is one Redis (or Valkey), not a Redis Cluster.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+from services.errors import Bug, RetryLater, ServerError, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from redis.client import Pipeline
+
+    Argument = str | int | float
+
+
+class RedisPart:
+    """Common part of the pieces `RedisState` is made of."""
+
+    def __init__(self, client: redis.Redis, prefix: str, clock: Callable[[], float]) -> None:
+        if not client.get_encoder().decode_responses:
+            raise Bug("RedisState needs a client with decode_responses=True; RedisState.connect makes one.")
+        self._redis = client
+        self._prefix = prefix
+        self._clock = clock
+
+    def _key(self, name: str) -> str:
+        return self._prefix + name
+
+    def _ask(self, question: Callable[[redis.Redis], object]) -> Any:
+        """Run one command. Errors of Redis become ours, without what they say: they may repeat the command's values.
+
+        `Any`, because the client's own types allow for bytes, which `decode_responses` rules out.
+        """
+        try:
+            return question(self._redis)
+        except (redis.RedisError, OSError) as error:
+            failure = _as_ours(error)
+        raise failure  # outside the handler, so that the original is not even its context
+
+    def _all(self, fill: Callable[[Pipeline], object]) -> list[Any]:
+        """Run several commands as one transaction, in one round trip."""
+
+        def question(client: redis.Redis) -> list[Any]:
+            with client.pipeline(transaction=True) as pipe:
+                fill(pipe)
+                return pipe.execute()
+
+        answers: list[Any] = self._ask(question)
+        return answers
+
+    def _script(self, lua: str, keys: Iterable[str], arguments: Iterable[Argument]) -> Any:
+        """Run a script: one round trip, or three the first time a server sees it."""
+        return self._ask(lambda client: client.register_script(lua)(list(keys), list(arguments)))
+
+
+def _as_ours(error: Exception) -> RetryLater:
+    if isinstance(error, redis.AuthenticationError):
+        return Unreachable("Redis refused the credentials in REDIS_URL.", system="Redis", maybe_done=False)
+    if isinstance(error, redis.TimeoutError):
+        return Unreachable("Redis did not answer in time.", system="Redis", maybe_done=True)
+    if isinstance(error, redis.ConnectionError | OSError):
+        return Unreachable("Redis can't be reached.", system="Redis", maybe_done=True)
+    # An error code is the first word, in capitals (OOM, READONLY, MISCONF); what follows may hold values.
+    words = str(error).split(maxsplit=1)
+    code = f" ({words[0]})" if words and words[0].isalpha() and words[0].isupper() else ""
+    failure = ServerError(f"Redis refused a command{code}: {type(error).__name__}.", system="Redis")
+    failure.counts_against_record = False  # a full disk or memory is not the record's fault
+    return failure
