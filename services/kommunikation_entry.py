@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry. `base`: the value last agreed on, None without one. `fresh`: nothing may be removed because of it."""
+    """One entry. `base`: the value last agreed on, None without one. `fresh`: nothing may be removed because of it.
+
+    `form`: how much of a marker the remark had room for when we last wrote it.
+    """
 
     id: int
     row_id: str
@@ -27,6 +30,7 @@ class Entry:
     base: str | None = field(repr=False)
     stored: BaseEntry | None
     fresh: bool
+    form: MarkerForm = MarkerForm.FULL
 
     @property
     def kz(self) -> int:
@@ -68,11 +72,6 @@ class Entry:
         """Whether the entry may take another value: an empty slot without a user's text."""
         return self.slot and self.blank and not self.text
 
-    @property
-    def form(self) -> MarkerForm:
-        """How much of a marker the remark had room for when we last wrote it."""
-        return MarkerForm.FULL if self.stored is None else self.stored.marker_form
-
 
 @dataclass(frozen=True, slots=True)
 class Gone:
@@ -91,10 +90,16 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class BaseView:
-    """What is known of the base. `keeps_base` False: a manager without a store, markers decide alone."""
+    """What is known of the base. `keeps_base` False: a manager without a store, markers decide alone.
+
+    `agreed`: entry id -> what this run, or one that was interrupted, saw both sides agree on before the marker could tell
+    (None: on having no value). `forms`: marker forms a manager without a store remembers.
+    """
 
     keeps_base: bool
     base: Base | None
+    agreed: Mapping[int, str | None] = field(repr=False, default_factory=dict)
+    forms: Mapping[int, MarkerForm] = field(default_factory=dict)
 
     @property
     def unknown(self) -> bool:
@@ -116,6 +121,8 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | 
     """The base value of an entry and whether it is fresh."""
     stored = view.entries.get(raw.id)
     marked = remark.marker.base if remark.marker else None
+    if raw.id in view.agreed and not (view.agreed[raw.id] is None and is_blank(raw.tlf)):
+        return view.agreed[raw.id], False
     if not view.keeps_base or view.unknown:
         return marked, view.unknown
     if stored is None:
@@ -148,6 +155,7 @@ def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
                 base=base,
                 stored=stored,
                 fresh=fresh,
+                form=stored.marker_form if stored else view.forms.get(raw.id, MarkerForm.FULL),
             )
         )
     return entries

@@ -141,6 +141,7 @@ class Base:
     """The base store's knowledge of one pair of records.
 
     `moves`: changes of type under way, entry id -> new kommKz. `open_writes`: what the next run has to look at first.
+    `refused`: 'a:' or 'e:' + canonical key -> when Advoware or EspoCRM would not take that value (seconds since 1970).
     `digest_advoware`, `digest_espocrm`: keyed digests of both sides when they last agreed completely, else ''.
     """
 
@@ -148,5 +149,6 @@ class Base:
     entries: dict[int, BaseEntry] = field(default_factory=dict)
     moves: dict[int, int] = field(default_factory=dict)
     open_writes: tuple[OpenWrite, ...] = ()
+    refused: dict[str, float] = field(default_factory=dict, repr=False)
     digest_advoware: str = ""
     digest_espocrm: str = ""
