@@ -49,11 +49,7 @@ class AdvowareApi:
         return [
             Route("/AdvonetConfigurator/api/Url", self.look_up, methods=["GET"]),
             Route("/api/v1/Token", self.token, methods=["POST"]),
-            *(
-                Route(prefix + path, handler, methods=methods)
-                for prefix in PREFIXES
-                for path, handler, methods in table
-            ),
+            *(Route(prefix + path, handler, methods=methods) for prefix in PREFIXES for path, handler, methods in table),
         ]
 
     # --- Before the API ---------------------------------------------------------------------------------------------

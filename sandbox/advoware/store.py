@@ -92,6 +92,11 @@ class AdvowareStore:
         """Close the database."""
         self._db.close()
 
+    @property
+    def changes(self) -> int:
+        """A count that grows with every change of a row."""
+        return self._db.total_changes
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make everything inside one transaction; nested use joins the outer one (the seed writes thousands)."""
@@ -137,8 +142,7 @@ class AdvowareStore:
         with self.transaction():
             try:
                 cursor = self._db.execute(
-                    "INSERT INTO advoware_beteiligte (betnr, row_id, geaendert_am, name, stammdaten)"
-                    " VALUES (?, ?, ?, ?, ?)",
+                    "INSERT INTO advoware_beteiligte (betnr, row_id, geaendert_am, name, stammdaten) VALUES (?, ?, ?, ?, ?)",
                     (betnr, new_row_id(), _now(), name, json.dumps(stammdaten or {})),
                 )
             except sqlite3.IntegrityError:
@@ -177,6 +181,13 @@ class AdvowareStore:
         )
         return [_entry(row) for row in rows]
 
+    def all_entries(self) -> list[Entry]:
+        """Return the entries of all Beteiligte."""
+        rows = self._db.execute(
+            "SELECT id, betnr, row_id, komm_kz, tlf, bemerkung, online FROM advoware_kommunikation ORDER BY id"
+        )
+        return [_entry(row) for row in rows]
+
     def get_entry(self, betnr: int, komm_id: int) -> Entry | None:
         """Return one entry, None if that Beteiligter has none of that id."""
         return next((entry for entry in self.entries(betnr) if entry.id == komm_id), None)
@@ -199,8 +210,7 @@ class AdvowareStore:
         row_id = new_row_id() if new_version else entry.row_id
         with self.transaction():
             self._db.execute(
-                "UPDATE advoware_kommunikation SET row_id = ?, komm_kz = ?, tlf = ?, bemerkung = ?, online = ?"
-                " WHERE id = ?",
+                "UPDATE advoware_kommunikation SET row_id = ?, komm_kz = ?, tlf = ?, bemerkung = ?, online = ? WHERE id = ?",
                 (row_id, entry.komm_kz, entry.tlf, entry.bemerkung, entry.online, entry.id),
             )
         return Entry(entry.id, entry.betnr, row_id, entry.komm_kz, entry.tlf, entry.bemerkung, entry.online)
