@@ -16,16 +16,19 @@ import asyncio
 import json
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTROL_PREFIX = "/_sandbox/"
 LOG_SIZE = 100_000
@@ -82,7 +85,7 @@ class Rule:
             raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")
         if raw.get("system") not in {"espocrm", "advoware"}:
             raise ValueError("system must be espocrm or advoware")
-        rule = cls(**{**raw, "kind": Kind(raw["kind"] if "kind" in raw else "")})
+        rule = cls(**{**raw, "kind": Kind(raw.get("kind", ""))})
         re.compile(rule.path)
         return rule
 
@@ -158,6 +161,7 @@ class SandboxApp(Starlette):
         self.system = system
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Log the call and let a fault strike it, if there is one for it."""
         if scope["type"] != "http" or not _counts(scope["path"]):
             await super().__call__(scope, receive, send)
             return
@@ -173,8 +177,21 @@ class SandboxApp(Starlette):
         rule = self.faults.find(self.system, scope["method"], scope["path"])
         if rule is None:
             await super().__call__(scope, receive, logged)
+        elif rule.kind is Kind.DROP_BEFORE:
+            await _drop(receive, send)
+        elif rule.kind is Kind.STATUS:
+            await _answer(rule)(scope, receive, logged)
+        elif rule.kind is Kind.SLOW:
+            await asyncio.sleep(rule.seconds)
+            await super().__call__(scope, receive, logged)
         else:
-            await _strike(rule, super().__call__, scope, receive, logged, lambda: _drop(receive, send))
+            start, body = await _run(super().__call__, scope, receive)
+            if rule.kind is Kind.DROP_AFTER:
+                await _drop(receive, send)
+            elif rule.kind is Kind.STATUS_AFTER:
+                await _answer(rule)(scope, receive, logged)
+            else:
+                await _send_changed(rule, start, body, logged)
 
 
 def _counts(path: str) -> bool:
@@ -182,37 +199,8 @@ def _counts(path: str) -> bool:
     return path != "/" and not path.startswith(CONTROL_PREFIX)
 
 
-async def _strike(
-    rule: Rule, app: ASGIApp, scope: Scope, receive: Receive, send: Send, drop: Callable[[], Awaitable[None]]
-) -> None:
-    match rule.kind:
-        case Kind.STATUS:
-            await _answer(rule)(scope, receive, send)
-        case Kind.DROP_BEFORE:
-            await drop()
-        case Kind.SLOW:
-            await asyncio.sleep(rule.seconds)
-            await app(scope, receive, send)
-        case _:
-            start, body = await _run(app, scope, receive)
-            await _after_effect(rule, scope, receive, send, drop, start, body)
-
-
-async def _after_effect(
-    rule: Rule,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    drop: Callable[[], Awaitable[None]],
-    start: Message,
-    body: bytes,
-) -> None:
-    if rule.kind is Kind.DROP_AFTER:
-        await drop()
-        return
-    if rule.kind is Kind.STATUS_AFTER:
-        await _answer(rule)(scope, receive, send)
-        return
+async def _send_changed(rule: Rule, start: Message, body: bytes, send: Send) -> None:
+    """Send the call's own answer late, cut or without what the rule takes out."""
     if rule.kind is Kind.SLOW_AFTER:
         await asyncio.sleep(rule.seconds)
     elif rule.kind is Kind.TRUNCATE:
@@ -233,7 +221,7 @@ async def _run(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Message, b
     """Lets the call take effect and keeps its answer."""
     messages: list[Message] = []
 
-    async def keep(message: Message) -> None:  # noqa: RUF029 - the ASGI interface is asynchronous
+    async def keep(message: Message) -> None:
         messages.append(message)
 
     await app(scope, receive, keep)
