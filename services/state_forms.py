@@ -112,6 +112,16 @@ def oldest_first(entries: Iterable[tuple[float, str, str]], what: str) -> list[d
     return [{**from_json(text, what), "since": since} for since, _, text in sorted(entries)]
 
 
+def split_numbers(stored: str, count: int, what: str) -> tuple[list[float], str]:
+    """Split what is stored as '<number>|...|<JSON>' with so many numbers."""
+    *numbers, text = stored.split("|", count)
+    try:
+        return [float(number) for number in numbers], text
+    except ValueError:
+        pass  # raised below: the original error repeats what it could not read
+    raise NeedsPerson(f"Redis holds {what} in a form that can't be read.", system="Redis")
+
+
 def keyed_digest(key: bytes, text: str) -> str:
     """Give 16 hex digits of HMAC-SHA256: enough to tell the values of one record apart, too few to matter alone."""
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:16]

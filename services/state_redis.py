@@ -28,6 +28,8 @@ import secrets
 from typing import TYPE_CHECKING, Any, Self
 
 import redis
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
 
 from services.errors import Unconfigured
 from services.state_forms import from_json, keyed_digest, status_from_json, status_to_json, to_json
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
+"""Time limits for reaching Redis and for each of its answers."""
 
 # The pair given out last may have been removed or linked anew since: then go on behind all smaller betNr.
 NEXT_LINKS = """
@@ -93,7 +96,13 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
         """Make a store for the Redis at this address (`REDIS_URL`); `options` as for the class. Asks nothing yet."""
         try:
             client = redis.Redis.from_url(
-                url, decode_responses=True, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS
+                url,
+                decode_responses=True,
+                socket_connect_timeout=CONNECT_SECONDS,
+                socket_timeout=ANSWER_SECONDS,
+                # Only for connections that broke (Redis was restarted). A Redis that hangs would hang every time, and
+                # redis-py's ten repetitions outlast the minute a step has.
+                retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3, (redis.ConnectionError,)),
             )
         except ValueError:
             client = None

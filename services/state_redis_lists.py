@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from services.state_forms import JOURNAL_ENTRIES, JOURNAL_SECONDS, from_json, list_id, oldest_first, to_json
+from services.state_forms import JOURNAL_ENTRIES, JOURNAL_SECONDS, from_json, list_id, oldest_first, split_numbers, to_json
 from services.state_redis_part import RedisPart
 from services.state_types import ListKind
 
@@ -23,7 +23,7 @@ COUNT_UP = """
 local numbers = {conflicts = 0, held_back = 0, notices = 0}
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local kind = string.match(field, '^[^|]*')
-  numbers[kind] = numbers[kind] + 1
+  if numbers[kind] then numbers[kind] = numbers[kind] + 1 end
 end
 for i, kind in ipairs({'conflicts', 'held_back', 'notices'}) do
   if numbers[kind] > 0 then redis.call('HSET', KEYS[i + 1], ARGV[1], numbers[kind])
@@ -112,12 +112,13 @@ class RedisLists(RedisPart):
 
     def lists(self, espo_id: str) -> dict[str, list[dict[str, Any]]]:
         """See `StateStore.lists`."""
+        what = f"a list of record {espo_id}"
         found: dict[str, list[tuple[float, str, str]]] = {kind.value: [] for kind in KINDS}
         for field, stored in self._ask(lambda client: client.hgetall(self._lists_key(espo_id))).items():
             kind, _, entry_id = field.partition("|")
-            since, _, text = stored.partition("|")
-            found[kind].append((float(since), entry_id, text))
-        what = f"a list of record {espo_id}"
+            if kind in found:
+                (since,), text = split_numbers(stored, 1, what)
+                found[kind].append((since, entry_id, text))
         return {kind: oldest_first(entries, what) for kind, entries in found.items()}
 
     def listed(self, kind: ListKind) -> dict[str, int]:
@@ -154,10 +155,11 @@ class RedisLists(RedisPart):
         """See `StateStore.journal_of`."""
         if limit <= 0:
             return []
+        what = f"the journal of record {espo_id}"
         found = []
         for stored in self._ask(lambda client: client.lrange(self._journal_key(espo_id), -limit, -1)):
-            number, at, text = stored.split("|", 2)
-            found.append({**from_json(text, f"the journal of record {espo_id}"), "n": int(number), "at": float(at)})
+            (number, at), text = split_numbers(stored, 2, what)
+            found.append({**from_json(text, what), "n": int(number), "at": at})
         return found[::-1]
 
     def cleanup(self) -> int:

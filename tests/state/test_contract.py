@@ -15,7 +15,7 @@ from services.state import DueEntry, ListKind, RecordState, RecordStatus
 
 if TYPE_CHECKING:
     from services.state import StateStore
-    from tests.state.conftest import Clock
+    from tests.state.support import Clock
 
 MINUTE = 60
 DAY = 86400
