@@ -214,7 +214,8 @@ def test_a_base_stored_under_a_higher_number_is_not_replaced(
 
 def test_all_workers_share_one_store(redis_server: Server, redis_state: RedisState, prefix: str, clock: Clock) -> None:
     other = RedisState.connect(redis_server.url, prefix=prefix, clock=clock)
-    assert other.digest("x") == redis_state.digest("x")
+    third = RedisState.connect(redis_server.url, prefix=prefix)
+    assert redis_state.digest("x") == other.digest("x") == third.digest("x")
     redis_state.register_links([("a", 1), ("b", 2), ("c", 3)])
     assert (redis_state.next_links(2), other.next_links(2)) == ([("a", 1), ("b", 2)], [("c", 3), ("a", 1)])
     redis_state.ring(["r1"])
