@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from scripts.launch.places import PYTHON, ROOT, RUNTIME
@@ -34,8 +35,9 @@ def provision(*, dev: bool = False) -> None:
     if sys.version_info < _PYTHON_MIN:
         raise CannotRunError(f"Python 3.11 or newer is needed; this is {sys.version.split()[0]}.")
     _check_node()
-    _npm_packages()
-    _virtual_environment(_LEVELS[dev])
+    with ThreadPoolExecutor() as pool:  # each waits for the network half of the time
+        for part in (pool.submit(_npm_packages), pool.submit(_virtual_environment, _LEVELS[dev])):
+            part.result()
     if dev:
         browser()
 

@@ -1,0 +1,108 @@
+"""One real system for all end-to-end tests: Redis, both sandboxes, Motia with its gate, every step a process."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from scripts.launch.places import sandbox_env
+from scripts.launch.processes import free_port, session_members
+from scripts.launch.stack import Stack, motia_port
+from tests.support.sandbox import AdvowarePeople, EspoPeople, Pair
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TOKEN = "sandbox-token"  # of .env.sandbox
+
+
+@dataclass
+class Running:
+    """The running system, and the people in its two sandboxes."""
+
+    stack: Stack
+    url: str
+    advoware: AdvowarePeople
+    espocrm: EspoPeople
+    http: httpx.Client
+
+    def log(self) -> str:
+        """What Motia has printed so far, without colours."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", next(child for child in self.stack.children if child.name == "motia").words())
+
+    def ring(self, quelle: str, body: Any, **headers: str) -> httpx.Response:
+        """POST to a webhook; `body` as it is when it is bytes."""
+        content = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return self.http.post(f"/webhooks/{quelle}/beteiligte", headers=headers, **content)
+
+
+def eventually(check: Callable[[], Any], seconds: float = 40) -> Any:
+    """Wait until `check` gives something true and give it back."""
+    limit = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < limit, f"did not come true in {seconds} s"
+        time.sleep(0.2)
+    return found
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Start everything on free ports; afterwards nothing of it may be left."""
+    runtime: Path = tmp_path_factory.mktemp("motia")
+    advoware, espocrm, port = free_port(), free_port(), motia_port()
+    stack = Stack(sandbox_env(advoware, espocrm), runtime=runtime)
+    # Both cron steps every few seconds, so that a test can wait for them.
+    stack.env |= {"KOMM_RECONCILE_CRON": "*/2 * * * * *", "KOMM_CLEANUP_CRON": "*/5 * * * * *"}
+    stack.env.pop("MOTIA_DOCKER_DISABLE_WORKBENCH", None)
+    sessions: list[int] = []
+    try:
+        stack.start_redis("test")
+        stack.start_sandbox(advoware, espocrm, "--count", "0", "--interval", "0.5")
+        url = f"http://127.0.0.1:{port}"
+        stack.register_webhooks(url, only_here=True)
+        stack.start_motia(port)
+        sessions = [child.pid for child in stack.children]
+        # trust_env off: traffic of tests stays on this machine, whatever proxy is set.
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as http:
+            yield Running(
+                stack,
+                url,
+                AdvowarePeople(f"http://127.0.0.1:{advoware}"),
+                EspoPeople(f"http://127.0.0.1:{espocrm}", stack.env["SANDBOX_ESPOCRM_STAFF_KEY"]),
+                http,
+            )
+    finally:
+        stack.stop()
+    assert [session_members(session) for session in sessions] == [[] for _ in sessions]
+
+
+@pytest.fixture
+def pair(running: Running) -> Callable[..., Pair]:
+    """Make a linked pair of records that is in sync before the test goes on."""
+
+    def make(*entries: dict[str, Any], emails: Any = (), phones: Any = ()) -> Pair:
+        betnr = running.advoware.create(*entries)
+        return Pair(betnr, running.espocrm.create(betnr=betnr, emails=emails, phones=phones))
+
+    return make
+
+
+def environment_of(pid: int) -> bytes:
+    """The environment a process was started with; empty when it is gone."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - a file of the kernel, not of the project
+            return file.read()
+    except OSError:
+        return b""
+
+
+def processes_with(mark: str) -> list[int]:
+    """All processes whose environment holds `mark`."""
+    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and mark.encode() in environment_of(int(pid))]  # noqa: PTH208 - see above
