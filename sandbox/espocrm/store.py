@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.espocrm import checks, lists
 from sandbox.espocrm.database import Database
-from sandbox.espocrm.entities import ARRAY_FIELDS, NAME_PARTS, PERSONS, Entity, Type, address_field
+from sandbox.espocrm.entities import ARRAY_FIELDS, PERSONS, Entity, Type, address_field
 from sandbox.espocrm.errors import ApiError
 from sandbox.espocrm.events import EventQueue
 from sandbox.espocrm.settings import USER_NAMES, Switches, user_id
@@ -25,6 +25,7 @@ STAFF_ID = user_id("staff")
 
 _DERIVED = {Type.ADDRESS, Type.FLAG, Type.ARRAY, Type.TEAMS}
 _DUPLICATES_SHOWN = 20
+_MAKE_A_NAME = {"firstName", "lastName", "middleName"}
 
 
 class EspoStore:
@@ -102,9 +103,9 @@ class EspoStore:
         switches = self.switches.model_copy(update={"phone_number_international": False}) if as_import else self.switches
         flags = {a.name: False for a in kind.attributes if a.type is Type.FLAG}
         sent = checks.cleaned(kind, attributes, switches)
-        sent.pop("name", None)
         record = {"deleted": False, "syncStatus": None, **flags, **sent}
-        record["name"] = _full_name(record)
+        if {"firstName", "lastName"} <= sent.keys():  # with one part alone EspoCRM does not put a name together yet
+            record["name"] = _full_name(record)
         if not as_import:
             checks.check(kind, record, sent.keys() | {"lastName"}, switches)
         if check_duplicates:
@@ -147,7 +148,7 @@ class EspoStore:
         if self._protected(record_id):
             raise ApiError(403, "No edit access.")
         after = before | sent
-        if sent.keys() & set(NAME_PARTS):
+        if sent.keys() & _MAKE_A_NAME:
             after["name"] = _full_name(after)
         if kind.versioned and version is not None and version != before["versionNumber"]:
             _refuse_conflict(kind, before, after, sent)
