@@ -185,6 +185,7 @@ class StateStore(Protocol):
     def close(self) -> None:
         """Give back connections. Leases still held run out."""
 
+
 if TYPE_CHECKING:
     from services.state_redis import RedisState
 
