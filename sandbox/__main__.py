@@ -16,7 +16,7 @@ import uvicorn
 from dotenv import dotenv_values
 
 from sandbox.advoware.app import create_app as create_advoware
-from sandbox.advoware.store import AdvowareStore
+from sandbox.advoware.store import AdvowareStore, connect
 from sandbox.advoware.switches import Switches
 from sandbox.espocrm.app import create_app as create_espocrm
 from sandbox.espocrm.store import EspoStore
@@ -113,7 +113,9 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.db:
         arguments.db.parent.mkdir(parents=True, exist_ok=True)
     settings = _settings()
-    advoware, espocrm = AdvowareStore(place), EspoStore(place)
+    # One connection for both: what the seed makes is one transaction, and neither waits for the other's lock.
+    connection = connect(place)
+    advoware, espocrm = AdvowareStore(connection), EspoStore(connection)
     if arguments.count and not advoware.count():
         seed(advoware, espocrm, count=arguments.count, seed_number=arguments.seed)
     faults = FaultTable()

@@ -75,14 +75,18 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
 
 
-class AdvowareStore:
-    """All state of the simulated Advoware. `path`: a file, or `:memory:`."""
+def connect(place: Path | str) -> sqlite3.Connection:
+    """Open a database for one or both systems; each statement outside a `transaction` is one of its own."""
+    return sqlite3.connect(place, isolation_level=None, check_same_thread=False)
 
-    def __init__(self, path: Path | str = ":memory:") -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+class AdvowareStore:
+    """All state of the simulated Advoware. `place`: a file, `:memory:`, or what `connect` gave."""
+
+    def __init__(self, place: sqlite3.Connection | Path | str = ":memory:") -> None:
+        self._db = place if isinstance(place, sqlite3.Connection) else connect(place)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;")
         self._db.executescript(_SCHEMA)
-        self._depth = 0
         with self.transaction():
             for table, first in _FIRST_NUMBERS.items():
                 if not self._db.execute("SELECT 1 FROM sqlite_sequence WHERE name = ?", (table,)).fetchone():
@@ -100,19 +104,16 @@ class AdvowareStore:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make everything inside one transaction; nested use joins the outer one (the seed writes thousands)."""
-        if self._depth == 0:
-            self._db.execute("BEGIN IMMEDIATE")
-        self._depth += 1
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
-            self._depth -= 1
-            if self._depth == 0:
-                self._db.execute("ROLLBACK")
+            self._db.execute("ROLLBACK")
             raise
-        self._depth -= 1
-        if self._depth == 0:
-            self._db.execute("COMMIT")
+        self._db.execute("COMMIT")
 
     # --- Beteiligte -------------------------------------------------------------------------------------------------
 

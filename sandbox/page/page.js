@@ -5,13 +5,14 @@ const POLL_MS = 1500;
 const KINDS = ['', 'TelGesch', 'FaxGesch', 'Mobil', 'MailGesch', 'Internet', 'TelPrivat', 'FaxPrivat', 'MailPrivat',
   'AutoTelefon', 'Sonstige', 'EPost', 'Bea'];
 const PHONE_TYPES = ['Office', 'Mobile', 'Home', 'Fax', 'Other'];
-const STATES = {equal: 'gleich', different: 'verschieden', advoware: 'nur in Advoware', espocrm: 'nur in EspoCRM'};
+const STATES = {equal: 'gleich', advoware: 'nur in Advoware', espocrm: 'nur in EspoCRM'};
 const PLACES = {both: 'auf beiden Seiten', here: 'nur hier', none: 'wird nicht abgeglichen'};
 const ICONS = {
   edit: 'M11.5 2.5l2 2L5 13l-3 1 1-3zM10 4l2 2',
   clear: 'M6 13h7M2.5 9.500l5.500-6 4.500 4.500-5 5H5.500z',
   copy: 'M6 6h7.500v7.500H6zM3.500 10H2.500V2.500H10V3.500',
   remove: 'M3 4.500h10M6.500 4.500v-2h3v2M4.500 4.500l.5 9h6l.5-9',
+  add: 'M8 3v10M3 8h10',
   star: 'M8 2l1.800 3.900 4.200.5-3.100 2.900.8 4.200L8 11.400l-3.700 2.100.8-4.200L2 6.400l4.200-.5z',
 };
 
@@ -37,6 +38,11 @@ function icon(name) {
   path.setAttribute('d', ICONS[name]);
   svg.append(path);
   return svg;
+}
+
+// An address too long for its line breaks before the @ if it can.
+function breakable(value) {
+  return value.split(/(?=@)/).flatMap((part, i) => (i ? [el('wbr'), part] : [part]));
 }
 
 function tool(name, label, action, className = '') {
@@ -100,7 +106,7 @@ function advowareItem(row, entry, card) {
     el('i', {className: `dot ${entry.place}`, title: PLACES[entry.place]}),
     el('span', {className: 'kind', title: `kommKz ${entry.kommKz}`}, KINDS[entry.kommKz]),
     el('div', {className: 'body'},
-      el('span', {className: blank ? 'value blank' : 'value'}, blank ? 'leer' : entry.tlf),
+      el('span', {className: blank ? 'value blank' : 'value'}, ...(blank ? ['leer'] : breakable(entry.tlf))),
       tag || rest ? el('span', {className: 'remark'}, ...(tag ? [tag, rest ? ` ${rest}` : ''] : [rest])) : null),
     el('div', {className: 'tools'},
       tool('edit', 'Ändern', () => edit(item, [
@@ -124,7 +130,7 @@ function advowareAdd(row, card) {
   el('select', {name: 'kind', ariaLabel: 'Art'}, ...options(KINDS.map((name, kind) => [String(kind), name]).slice(1))),
   el('input', {name: 'value', placeholder: 'Neuer Wert', ariaLabel: 'Neuer Wert', required: true, autocomplete: 'off'}),
   el('input', {name: 'remark', placeholder: 'Bemerkung', ariaLabel: 'Bemerkung', autocomplete: 'off'}),
-  el('button', {}, 'Hinzufügen'));
+  el('button', {title: 'Hinzufügen', ariaLabel: 'Hinzufügen'}, icon('add')));
   return form;
 }
 
@@ -149,7 +155,7 @@ function espocrmItem(row, art, item, index, card) {
   const node = el('div', {className: 'item'},
     el('i', {className: `dot ${item.place}`, title: PLACES[item.place]}), kind,
     el('div', {className: 'body'},
-      el('span', {className: 'value'}, item[art.value]),
+      el('span', {className: 'value'}, ...breakable(item[art.value])),
       item.optOut || item.invalid ? el('span', {className: 'remark'},
         item.optOut ? el('span', {className: 'tag on', title: 'optOut'}, 'abgemeldet') : null,
         item.invalid ? el('span', {className: 'tag on', title: 'invalid'}, 'ungültig') : null) : null),
@@ -176,7 +182,7 @@ function espocrmAdd(row, card) {
   }},
   el('select', {name: 'type', ariaLabel: 'Art'}, ...options([['', 'E-Mail'], ...PHONE_TYPES.map((type) => [type, type])])),
   el('input', {name: 'value', placeholder: 'Neuer Wert (Nummern als +49 …)', ariaLabel: 'Neuer Wert', required: true, autocomplete: 'off'}),
-  el('button', {}, 'Hinzufügen'));
+  el('button', {title: 'Hinzufügen', ariaLabel: 'Hinzufügen'}, icon('add')));
   return form;
 }
 
@@ -214,6 +220,11 @@ function signatures(row) {
   return all;
 }
 
+function open(row) {
+  const items = [...row.advoware, ...row.espocrm.emails, ...row.espocrm.phones];
+  return items.filter((item) => item.place === 'here').length;
+}
+
 function fill(card, row, before) {
   const emails = row.espocrm?.emails.map((item, i) => espocrmItem(row, EMAIL, item, i, card)) ?? [];
   const phones = row.espocrm?.phones.map((item, i) => espocrmItem(row, PHONE, item, i, card)) ?? [];
@@ -227,7 +238,7 @@ function fill(card, row, before) {
   card.replaceChildren(
     el('h2', {}, row.name,
       row.betnr === null ? el('small', {}, 'ohne betNr') : el('small', {}, `betNr ${row.betnr}`),
-      el('span', {className: `badge ${badge}`}, STATES[row.state])),
+      el('span', {className: `badge ${badge}`}, row.state === 'different' ? `${open(row)} nur einseitig` : STATES[row.state])),
     el('div', {className: 'sides'},
       side('Advoware', row.advoware ? `${row.advoware.length} Einträge` : '', left, row.advoware ? advowareAdd(row, card) : null),
       side('EspoCRM', row.espocrm ? `${emails.length + phones.length} Einträge` : '', [...emails, ...phones],

@@ -99,6 +99,7 @@ def _into_espocrm(store: EspoStore, pair: Pair, betnr: int | None) -> None:
 def seed(advoware: AdvowareStore, espocrm: EspoStore, *, count: int, seed_number: int = 1) -> None:
     """Fill both systems with `count` pairs, and unlinked records on top for each 50."""
     values = Values(seed_number)
+    # In the sandbox both stores share a connection; then the inner transaction joins the outer one.
     with advoware.transaction(), espocrm.db.transaction():
         for pair in _pairs(values, count):
             _into_espocrm(espocrm, pair, _into_advoware(advoware, pair))
