@@ -136,8 +136,14 @@ def to_datetime(value: Any) -> Any:
 
 
 def is_datetime(value: Any) -> bool:
-    """Return whether it is `YYYY-MM-DD HH:MM:SS`."""
-    return isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", to_datetime(value)) is not None
+    """Return whether it is a moment written `YYYY-MM-DD HH:MM:SS`."""
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", value):
+        return False
+    try:
+        datetime.strptime(value, _TIMES[0])  # noqa: DTZ007 - as above
+    except ValueError:
+        return False
+    return True
 
 
 def now() -> str:
