@@ -59,11 +59,12 @@ class Rules:
 class Answers:
     """What EspoCRM said. `holders`: canonical key -> the item of another record that holds the value, None if nobody does.
 
-    `refused`: keys EspoCRM would not take.
+    `refused`, `refused_by_advoware`: canonical keys that system would not take.
     """
 
     holders: Mapping[str, EspoItem | None] = field(repr=False, default_factory=dict)
     refused: frozenset[str] = field(repr=False, default=frozenset())
+    refused_by_advoware: frozenset[str] = field(repr=False, default=frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Plan:
     """What a run will do. `operations` in order of execution; `arrays` what EspoCRM gets, computed from them.
 
     `questions`: numbers and addresses to ask EspoCRM about before the plan can be carried out (key, value as EspoCRM
-    spells it). `moves`: changes of type under way after this run. `absence`: decided by what is not there, so both sides
+    spells it). `moves`: changes of type under way after this run. `withheld`: canonical keys the valve kept. `absence`: decided by what is not there, so both sides
     have to be read a second time.
     """
 
@@ -107,6 +108,7 @@ class Plan:
     moves: Mapping[int, int]
     absence: bool
     unfinished: frozenset[int]
+    withheld: frozenset[str] = field(repr=False, default=frozenset())
 
 
 class _Fate(Enum):
@@ -186,6 +188,11 @@ class _Planner:
             moves=self.moves,
             absence=self.absence,
             unfinished=frozenset(self.unfinished),
+            withheld=frozenset(
+                line.subject.base_key
+                for line in self.lines
+                if fates[id(line)] is _Fate.WITHHELD and line.subject is not None
+            ),
         )
 
     def _judge(self) -> dict[int, _Fate]:
@@ -198,6 +205,10 @@ class _Planner:
                 self._list_conflict(line)
             if reason is not None:
                 self.held_back.append(_finding("held", line, reason, value=_value(line.subject)))
+            if line.partner is not None and self._advoware_refuses(line.partner):
+                name = f"held:{calculate_hash(line.partner.value)}"
+                self.held_back.append(_finding(name, line, "Advoware refused it", value=line.partner.value))
+                reason = reason or "Advoware refused it"
             if id(line) in withheld:
                 fate = _Fate.WITHHELD
                 self.valve.append(_finding("valve", line, "removal needs a release", value=_value(line.subject)))
@@ -234,6 +245,9 @@ class _Planner:
             return held_back_reason(entry.tlf, art)
         return "EspoCRM refused it" if entry.key in self.answers.refused else None
 
+    def _advoware_refuses(self, item: EspoItem) -> bool:
+        return canonical_key(item.value) in self.answers.refused_by_advoware
+
     def _withheld(self) -> set[int]:
         """The removals the valve stops, as ids of lines."""
         removing = [ln for ln in self.lines if ln.row.removes and not (ln.row.number != 2 and self._held_elsewhere(ln))]
@@ -241,7 +255,13 @@ class _Planner:
         going = {line.subject.base_key for line in removing if line.subject is not None}
         mass = len(going) > VALVE_VALUES and 2 * len(going) > len(linked)
         everything = len(linked) > 1 and len(going) == len(linked)
-        return {id(line) for line in removing} if (mass or everything) and not self.rules.allow_removals else set()
+        if self.rules.allow_removals:
+            return set()
+        waiting = self.view.base.withheld if self.view.base is not None else ()
+        stopped = (
+            removing if mass or everything else [ln for ln in removing if ln.subject and ln.subject.base_key in waiting]
+        )
+        return {id(line) for line in stopped}
 
     def _staying(self, fates: Mapping[int, _Fate]) -> set[str]:
         """Keys that must stay in EspoCRM: what a live entry holds, and what a change not carried out still needs."""
@@ -310,7 +330,8 @@ class _Planner:
         entry, item = line.entry, line.item
         if item is not None and not type_fits(entry.kz, item) and art_of(entry.tlf, entry.kz) is Art.PHONE:
             self._misfit(line, item)
-        if entry.marker is None or self._legacy(entry):
+        marked = entry.marker.base if entry.marker is not None else None
+        if marked is None or canonical_key(marked) != entry.key or self._legacy(entry):
             self._mark(line)
 
     def _row_2(self, line: Line, _: set[str]) -> None:
@@ -339,12 +360,14 @@ class _Planner:
         entry, partner, policy = line.entry, line.partner, self.rules.policy
         if partner is None:
             return
+        if self._advoware_refuses(partner):
+            self.placed.add(id(partner))  # listed as held back; it can't be carried over
         to_advoware = self.rules.direction.allows(Direction.TO_ADVOWARE)
         to_espocrm = self.rules.direction.allows(Direction.TO_ESPOCRM) and self._refusal(line) is None
         if policy is ConflictPolicy.ESPOCRM_WINS:
-            if to_advoware:
+            if to_advoware and not self._advoware_refuses(partner):
                 self._write(line, partner.value)
-            else:
+            elif not to_advoware:
                 self._leave(line, Direction.TO_ADVOWARE)
             return
         if policy is ConflictPolicy.KEEP_BOTH and id(partner) not in self.placed:

@@ -142,6 +142,7 @@ class Base:
 
     `moves`: changes of type under way, entry id -> new kommKz. `open_writes`: what the next run has to look at first.
     `refused`: 'a:' or 'e:' + canonical key -> when Advoware or EspoCRM would not take that value (seconds since 1970).
+    `withheld`: canonical keys of removals the valve stopped; they wait for a release, whatever comes in meanwhile.
     `digest_advoware`, `digest_espocrm`: keyed digests of both sides when they last agreed completely, else ''.
     """
 
@@ -150,5 +151,6 @@ class Base:
     moves: dict[int, int] = field(default_factory=dict)
     open_writes: tuple[OpenWrite, ...] = ()
     refused: dict[str, float] = field(default_factory=dict, repr=False)
+    withheld: tuple[str, ...] = field(default=(), repr=False)
     digest_advoware: str = ""
     digest_espocrm: str = ""

@@ -69,7 +69,8 @@ def base_from_json(text: str, espo_id: str) -> Base:
         }
         moves = {int(entry_id): int(kz) for entry_id, kz in form.pop("moves").items()}
         writes = tuple(OpenWrite(**write) for write in form.pop("open_writes"))
-        return Base(entries=entries, moves=moves, open_writes=writes, **form)
+        withheld = tuple(form.pop("withheld", ()))
+        return Base(entries=entries, moves=moves, open_writes=writes, withheld=withheld, **form)
     except (KeyError, TypeError, ValueError, AttributeError):
         pass  # raised below, outside the handler: the original error's text may hold a value
     raise NeedsPerson(f"Redis holds {what} in a form that can't be read.", system="Redis")

@@ -1,0 +1,32 @@
+"""Wires the parts from the environment: the one place that knows which real adapters there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.kommunikation_sync_utils import KommunikationSyncManager
+    from services.state import StateStore
+
+
+def build_state() -> StateStore | None:
+    """The store in Redis when `REDIS_URL` is set, else None. Raises `errors.Unconfigured` for unusable settings."""
+    from services.config import SyncSettings
+
+    url = SyncSettings.from_environment().redis_url
+    if not url:
+        return None
+    from services.state_redis import RedisState
+
+    return RedisState.connect(url)
+
+
+def build_manager(state: StateStore | None = None) -> KommunikationSyncManager:
+    """A manager wired from the environment, with the base store when `REDIS_URL` is set (or `state` is given)."""
+    from services.advoware_service import AdvowareService
+    from services.espocrm import EspoCrmService
+    from services.kommunikation_sync_utils import KommunikationSyncManager
+
+    state = state if state is not None else build_state()
+    tokens = state.token_cache() if state is not None else None
+    return KommunikationSyncManager(AdvowareService(token_cache=tokens), EspoCrmService(), state=state)

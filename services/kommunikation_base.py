@@ -1,0 +1,149 @@
+"""What is remembered of a pair of records: the base after a run, and what an interrupted run left behind. Pure.
+
+The base follows from the last readings alone: where both sides show the same value, that is what they agree on; where they
+do not, the old base stays. So it can only change after a write was read back, whatever went wrong in between (I6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from services.kommunikation_entry import BaseView, Entry, read_entries
+from services.kommunikation_mapper import canonical_key, parse_remark
+from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord
+
+REFUSAL_SECONDS = 86400.0
+"""How long a refused value is not tried again: what a system takes may change with its settings."""
+
+
+def items_by_key(record: EspoRecord) -> dict[str, EspoItem]:
+    """The items of both arrays by canonical key."""
+    return {canonical_key(item.value): item for item in reversed(record.emails + record.phones)}
+
+
+def fresh_base(beteiligter: Beteiligter, view: BaseView) -> dict[int, BaseEntry]:
+    """Entries of a record met for the first time: known from now on, but nothing may be removed because of them."""
+    return {entry.id: _entry(entry, entry.base, fresh=True) for entry in read_entries(beteiligter, view)}
+
+
+def _entry(
+    entry: Entry, value: str | None, *, fresh: bool, item: EspoItem | None = None, form: MarkerForm | None = None
+) -> BaseEntry:
+    # A guess is not worth remembering: the item's type decides when the entry is matched.
+    kz = 0 if value is None and entry.kind.guessed else entry.kz
+    espo_value, espo_type = (item.value, item.type) if item is not None else ("", "")
+    return BaseEntry(value, kz, entry.row_id, espo_value, espo_type, fresh, form or entry.form)
+
+
+def base_after(
+    beteiligter: Beteiligter,
+    record: EspoRecord,
+    view: BaseView,
+    *,
+    moves: Mapping[int, int],
+    unfinished: Iterable[int] = (),
+    forms: Mapping[int, MarkerForm] | None = None,
+    refused: Mapping[str, float] | None = None,
+    withheld: Iterable[str] = (),
+) -> Base:
+    """The base after a run, from the last readings.
+
+    `unfinished`: entries whose change of type is not carried out, so the type last read back stays the old one.
+    `forms`: how much of a marker fitted into remarks written in this run.
+    """
+    held = items_by_key(record)
+    entries: dict[int, BaseEntry] = {}
+    waiting = frozenset(unfinished)
+    live: set[str] = set()
+    for entry in read_entries(beteiligter, view):
+        form = (forms or {}).get(entry.id, entry.form)
+        item = held.get(entry.key) if entry.synced and not entry.blank else None
+        if item is not None:
+            live.add(entry.key)
+            now = _entry(entry, entry.tlf, fresh=False, item=item, form=form)
+            if entry.id in waiting and entry.stored is not None:
+                now = replace(now, espo_type=entry.stored.espo_type)
+        elif entry.base is None:
+            now = _entry(entry, None, fresh=entry.fresh, form=form)
+        else:
+            agreed_gone = entry.blank and entry.base_key not in held
+            now = _entry(entry, entry.base, fresh=entry.fresh and not agreed_gone, form=form)
+            if entry.stored is not None:
+                now = replace(now, espo_value=entry.stored.espo_value, espo_type=entry.stored.espo_type)
+        entries[entry.id] = now
+    entries |= {
+        entry_id: stored
+        for entry_id, stored in view.entries.items()
+        if entry_id not in entries and _still_needed(stored, held, live)
+    }
+    return Base(
+        beteiligter.betnr,
+        dict(sorted(entries.items())),
+        dict(moves),
+        refused=dict(refused or {}),
+        withheld=tuple(sorted(set(withheld))),
+    )
+
+
+def _still_needed(stored: BaseEntry, held: Mapping[str, EspoItem], live: set[str]) -> bool:
+    """A gone entry is remembered as long as EspoCRM holds its value and no live entry does: its removal is still to come."""
+    if stored.value is None or stored.fresh:
+        return False
+    key = canonical_key(stored.value)
+    return key in held and key not in live
+
+
+def agreed_before(view: BaseView, record: EspoRecord) -> dict[int, str | None]:
+    """What an interrupted run had already carried to EspoCRM when it could not write the marker any more.
+
+    Its announced writes tell: a marker was to be set for a value (now EspoCRM holds it: agreed), or an entry was to become
+    a slot after its value had left EspoCRM (now it is not there: agreed on no value).
+    """
+    held = items_by_key(record)
+    agreed: dict[int, str | None] = {}
+    for write in view.base.open_writes if view.base is not None else ():
+        only_marker = write.before_tlf == write.after_tlf
+        if write.entry_id and only_marker and write.after_tlf.strip() and canonical_key(write.after_tlf) in held:
+            agreed[write.entry_id] = write.after_tlf
+        elif write.entry_id and only_marker and not write.after_tlf.strip():
+            marker = parse_remark(write.before_bemerkung, write.before_tlf).marker
+            if marker is not None and marker.base is not None and canonical_key(marker.base) not in held:
+                agreed[write.entry_id] = None
+    return agreed
+
+
+def spoilt(beteiligter: Beteiligter, base: Base | None) -> list[tuple[OpenWrite, int]]:
+    """Announced writes of which Advoware stored only a part before the run was interrupted, with the entry's id."""
+    if base is None:
+        return []
+    found = []
+    for write in base.open_writes:
+        for raw in beteiligter.kommunikation:
+            same = raw.id == write.entry_id if write.entry_id else raw.id not in base.entries
+            if same and _is_part(write, raw.tlf or "", raw.bemerkung or ""):
+                found.append((write, raw.id))
+                break
+    return found
+
+
+def _is_part(write: OpenWrite, tlf: str, bemerkung: str) -> bool:
+    if (tlf, bemerkung) in {(write.before_tlf, write.before_bemerkung), (write.after_tlf, write.after_bemerkung)}:
+        return False
+    return is_cut(write.after_tlf, tlf) or (tlf == write.after_tlf and is_cut(write.after_bemerkung, bemerkung))
+
+
+def is_cut(sent: str, stored: str) -> bool:
+    """Whether Advoware kept only the beginning of a text."""
+    return bool(stored.strip()) and stored != sent and sent.startswith(stored)
+
+
+def current_refusals(base: Base | None, now: float) -> dict[str, float]:
+    """The refusals young enough to be believed."""
+    known = base.refused if base is not None else {}
+    return {key: when for key, when in known.items() if 0 <= now - when < REFUSAL_SECONDS}

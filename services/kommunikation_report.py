@@ -1,0 +1,139 @@
+"""What a run tells: the result of `sync_bidirectional`, and the journal of its writes. Both hold client values by nature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from services.kommunikation_ops import (
+    AddItem,
+    CreateEntry,
+    EmptyEntry,
+    Operation,
+    RemoveItem,
+    ReplaceItem,
+    SetMarker,
+    WriteEntry,
+)
+from services.kommunikation_types import Art
+
+if TYPE_CHECKING:
+    from services.kommunikation_ops import Arrays
+    from services.kommunikation_plan import Finding, Plan
+    from services.kommunikation_table import Direction
+    from services.kommunikation_writer import Written
+
+_NAMES = {
+    CreateEntry: "create_entry",
+    WriteEntry: "write_entry",
+    EmptyEntry: "empty_entry",
+    SetMarker: "set_marker",
+    AddItem: "add_item",
+    ReplaceItem: "replace_item",
+    RemoveItem: "remove_item",
+}
+
+
+def describe(operation: Operation) -> dict[str, Any]:
+    """One operation with row, reason, before and after, as plan and journal show it."""
+    entry = operation.entry
+    told: dict[str, Any] = {
+        "row": operation.row,
+        "reason": operation.reason,
+        "operation": _NAMES[type(operation)],
+        "entry_id": entry.id if entry is not None else None,
+    }
+    if isinstance(operation, (AddItem, ReplaceItem, RemoveItem)):
+        item = operation.old if isinstance(operation, RemoveItem) else operation.item
+        before = None if isinstance(operation, AddItem) else operation.old.value
+        after = None if isinstance(operation, RemoveItem) else operation.item.value
+        return told | {"system": "espocrm", "art": item.art.value, "type": item.type, "before": before, "after": after}
+    if isinstance(operation, (CreateEntry, WriteEntry, EmptyEntry, SetMarker)):
+        told |= {"system": "advoware", "kommKz": operation.kz, "before": entry.tlf if entry is not None else None}
+        told["after"] = "" if isinstance(operation, EmptyEntry) else operation.value
+    return told
+
+
+@dataclass(slots=True)
+class Report:
+    """Collects what a run does. Counts are of values: markers and slots made in passing are bookkeeping."""
+
+    espo_id: str
+    betnr: int
+    direction: Direction
+    dry_run: bool
+    emails_synced: int = 0
+    phones_synced: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    bookkeeping: int = 0
+    to_espocrm_errors: list[str] = field(default_factory=list)
+    to_advoware_errors: list[str] = field(default_factory=list)
+    done: list[dict[str, Any]] = field(default_factory=list)
+    journal: list[dict[str, Any]] = field(default_factory=list)
+    conflicts: dict[str, Finding] = field(default_factory=dict)
+    notices: dict[str, Finding] = field(default_factory=dict)
+
+    def planned(self, plan: Plan) -> None:
+        """Takes over what a plan has to say, whether or not it is carried out."""
+        self.conflicts |= {finding.id: finding for finding in plan.conflicts}
+        self.notices |= {finding.id: finding for finding in plan.notices}
+
+    def arrays_written(self, plan: Plan, arrays: Arrays) -> None:
+        """One PUT to EspoCRM was read back."""
+        self.emails_synced += len(arrays.of(Art.EMAIL) or ())
+        self.phones_synced += len(arrays.of(Art.PHONE) or ())
+        self._note(operation for operation in plan.operations if isinstance(operation, (AddItem, ReplaceItem, RemoveItem)))
+
+    def entry_written(self, one: Written) -> None:
+        """One write to Advoware was read back."""
+        operation = one.operation
+        if isinstance(operation, CreateEntry) or (isinstance(operation, WriteEntry) and operation.created):
+            self.created += 1
+        elif isinstance(operation, WriteEntry):
+            self.updated += 1
+        elif isinstance(operation, EmptyEntry) and operation.entry is not None and not operation.entry.blank:
+            self.deleted += 1
+        else:
+            self.bookkeeping += 1
+        self._note([operation], entry_id=one.entry_id, bemerkung=one.body.bemerkung)
+
+    def _note(self, operations: Any, **more: Any) -> None:
+        for operation in operations:
+            told = describe(operation)
+            self.done.append(told)
+            remark = operation.entry.bemerkung if operation.entry is not None else None
+            self.journal.append(told | {"before_bemerkung": remark} | more)
+
+    @property
+    def errors(self) -> list[str]:
+        """All errors, one clear sentence each."""
+        return self.to_espocrm_errors + self.to_advoware_errors
+
+    def result(self, last: Plan) -> dict[str, Any]:
+        """The result of `sync_bidirectional`. `last`: the plan of the last round, for what is left to people."""
+        plan = [describe(operation) for operation in last.operations] if self.dry_run else self.done
+        return {
+            "advoware_to_espocrm": {
+                "emails_synced": self.emails_synced,
+                "phones_synced": self.phones_synced,
+                "errors": self.to_espocrm_errors,
+            },
+            "espocrm_to_advoware": {
+                "created": self.created,
+                "updated": self.updated,
+                "deleted": self.deleted,
+                "errors": self.to_advoware_errors,
+            },
+            "plan": plan,
+            "conflicts": [finding.as_dict() for finding in self.conflicts.values()],
+            "held_back": [finding.as_dict() for finding in last.held_back],
+            "notices": [finding.as_dict() for finding in self.notices.values()],
+            "pending": [finding.as_dict() for finding in last.pending],
+            "valve": {"tripped": bool(last.valve), "removals": [finding.as_dict() for finding in last.valve]},
+            "beteiligte_id": self.espo_id,
+            "betnr": self.betnr,
+            "direction": self.direction.value,
+            "dry_run": self.dry_run,
+        }

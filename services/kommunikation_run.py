@@ -1,0 +1,408 @@
+"""One run over one pair of records: read, plan, read again, write, read back, remember.
+
+The order is chosen for crashes. Whatever happens after any call, the next run must end in the same state:
+
+* EspoCRM is written first. Its PUT is proved by reading back, and only then do markers in Advoware follow (a marker is
+  base, and the base follows what was proved). Crash in between: the next run finds both sides equal (rows 5, 9, 14).
+* Advoware is read again right before its first write, so that no value a person typed meanwhile is written over.
+* Writes are announced in the base store before the first one, for what a marker alone could not tell afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from services.errors import (
+    BadAnswer,
+    Conflict,
+    NotFound,
+    RecordProblem,
+    RetryLater,
+    ServerError,
+    SyncError,
+    Unreachable,
+    Validation,
+)
+from services.kommunikation_base import agreed_before, base_after, current_refusals, fresh_base, items_by_key, spoilt
+from services.kommunikation_entry import BaseView
+from services.kommunikation_mapper import canonical_key
+from services.kommunikation_ops import AddItem, EmptyEntry, RemoveItem, ReplaceItem, SetMarker
+from services.kommunikation_plan import Answers, Plan, Rules, make_plan
+from services.kommunikation_types import Art, Base, EspoItem, KommunikationWrite, MarkerForm
+from services.kommunikation_writer import (
+    AdvowareOperation,
+    AdvowareWriter,
+    Verdict,
+    Written,
+    announced,
+    shorter_bodies,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.advoware_service import AdvowareService
+    from services.espocrm import EspoCrmService
+    from services.kommunikation_report import Report
+    from services.kommunikation_types import Beteiligter, EspoRecord
+    from services.state import Lease, StateStore
+
+MAX_ROUNDS = 6
+"""Readings that moved before the run gives up for now: somebody is editing."""
+
+LIST_LIMIT = 200
+"""Rows EspoCRM gives at most (reference: espocrm-api, section 6)."""
+
+
+class Run:
+    """One run. Raises typed errors for what concerns the whole pair; errors of single values go into the report."""
+
+    def __init__(
+        self,
+        advoware: AdvowareService,
+        espocrm: EspoCrmService,
+        state: StateStore,
+        rules: Rules,
+        report: Report,
+        *,
+        forms: dict[int, MarkerForm],
+        now: Callable[[], float],
+    ) -> None:
+        self._advoware, self._espocrm, self._state = advoware, espocrm, state
+        self._rules, self._report, self._forms = rules, report, forms
+        self._espo_id, self._betnr = report.espo_id, report.betnr
+        self._now = now
+        self._holders: dict[str, EspoItem | None] = {}
+        self._asked_betnr = False
+        self._new_forms: dict[int, MarkerForm] = {}
+        self._lease: Lease | None = None
+        self._failure: SyncError | None = None
+        self._announced = False
+
+    # ------------------------------------------------------------------------------------------------------- outline
+
+    def dry(self) -> Plan:
+        """Only looks. Nothing is written on either side or remembered."""
+        self._begin()
+        plan = self._plan()
+        self._report.planned(plan)
+        return plan
+
+    def carry_out(self, lease: Lease) -> Plan:
+        """Works until nothing is left to do, then remembers. Gives the last plan."""
+        self._lease = lease
+        self._begin()
+        self._repair()
+        for _ in range(MAX_ROUNDS):
+            plan = self._plan()
+            self._report.planned(plan)
+            if not plan.operations and not plan.absence:
+                break
+            if self._round(plan):
+                break
+        else:
+            raise RetryLater(f"Record {self._espo_id} keeps changing while it is synchronised; the sync comes back to it.")
+        self._remember(plan)
+        if self._failure is not None:
+            raise self._failure
+        return plan
+
+    def _begin(self) -> None:
+        base = self._state.load(self._espo_id)
+        if base is not None and base.betnr != self._betnr:
+            base = None  # linked anew: what is known belongs to another pair
+        self._known = base
+        self._refused = current_refusals(base, self._now())
+        self._asked_betnr = base is not None
+        linked = self._state.register_link(self._espo_id, self._betnr)
+        if len(linked) > 1:
+            self._ask_betnr()
+            self._state.register_links((other, None) for other in linked if other != self._espo_id)
+        self._record = self._read_espocrm()
+        self._person = self._read_advoware()
+        view = BaseView(keeps_base=self._state.keeps_base, base=base, forms=self._forms)
+        self._view = replace(view, agreed=agreed_before(view, self._record))
+
+    def _plan(self) -> Plan:
+        plan = self._make_plan()
+        while plan.questions:
+            for art, pairs in plan.questions.items():
+                self._ask_holders(art, pairs)
+            plan = self._make_plan()
+        return plan
+
+    def _make_plan(self) -> Plan:
+        refused = [(name[:2], name[2:]) for name in self._refused]
+        answers = Answers(
+            self._holders,
+            refused=frozenset(key for system, key in refused if system == "e:"),
+            refused_by_advoware=frozenset(key for system, key in refused if system == "a:"),
+        )
+        return make_plan(self._person, self._record, self._view, self._rules, answers)
+
+    def _round(self, plan: Plan) -> bool:
+        """One round of writing. True when it is done, False when either side moved and a new plan is needed."""
+        writes = [operation for operation in plan.operations if isinstance(operation, AdvowareOperation)]
+        if (writes or plan.arrays) and not self._asked_betnr:
+            self._ask_betnr()
+        reads_advoware = plan.absence or (bool(writes) and not plan.arrays)
+        if self._moved(espocrm=bool(plan.arrays) or plan.absence, advoware=reads_advoware):
+            return False
+        if not writes and not plan.arrays:
+            return True
+        self._announce(plan, writes)
+        if plan.conflicts:
+            self._state.set_lists(self._espo_id, conflicts=[finding.as_dict() for finding in plan.conflicts])
+        if plan.arrays:
+            written = self._write_espocrm(plan)
+            if written is None or (writes and self._moved(espocrm=False, advoware=True)):
+                return False
+            writes = [op for op in written.operations if isinstance(op, AdvowareOperation)]
+            plan = written
+        self._write_advoware(writes)
+        if not plan.moves or self._report.errors:
+            return True
+        # A change of type: the value has an entry of the new kind now, so another round empties the old one.
+        self._view = replace(self._view, base=replace(self._view.base or Base(self._betnr), moves=dict(plan.moves)))
+        return False
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def _read_espocrm(self) -> EspoRecord:
+        try:
+            record = self._espocrm.get_record(self._espo_id)
+        except NotFound as error:
+            raise RecordProblem(f"EspoCRM has no record {self._espo_id}.", cause="missing in EspoCRM") from error
+        if record.betnr is None:
+            raise RecordProblem(f"Record {self._espo_id} has no betnr.", cause="no betnr")
+        if record.betnr != self._betnr:
+            text = f"Record {self._espo_id} is linked to Beteiligter {record.betnr}, not to {self._betnr}."
+            raise RecordProblem(text, cause="linked to another Beteiligter")
+        return record
+
+    def _read_advoware(self) -> Beteiligter:
+        try:
+            return self._advoware.get_beteiligter(self._betnr)
+        except NotFound as error:
+            raise RecordProblem(f"Advoware has no Beteiligter {self._betnr}.", cause="missing in Advoware") from error
+
+    def _moved(self, *, espocrm: bool, advoware: bool) -> bool:
+        """Reads the sides again and takes over what they show now. True if one moved since it was read last."""
+        moved = False
+        if espocrm:
+            record = self._read_espocrm()
+            moved |= (record.emails, record.phones) != (self._record.emails, self._record.phones)
+            self._record = record
+        if advoware:
+            person = self._read_advoware()
+            moved |= sorted(person.kommunikation, key=lambda k: k.id) != sorted(
+                self._person.kommunikation, key=lambda k: k.id
+            )
+            self._person = person
+        return moved
+
+    def _ask_betnr(self) -> None:
+        """Two CBeteiligte with one betnr: no value is touched."""
+        self._check_unique([row.id for row in self._espocrm.find_by_betnr([self._betnr])])
+
+    def _check_unique(self, ids: list[str]) -> None:
+        others = sorted(set(ids) - {self._espo_id})
+        if others:
+            text = f"Beteiligter {self._betnr} is linked to {self._espo_id} and to {', '.join(others)}."
+            raise RecordProblem(text, cause="betnr linked twice")
+        self._asked_betnr = True
+
+    def _ask_holders(self, art: Art, pairs: tuple[tuple[str, str], ...]) -> None:
+        """Which other records hold these values? One list query, and one reading of a record for each value found."""
+        rows = self._espocrm.find_holders(art, [value for _, value in pairs], betnr=self._betnr)
+        self._check_unique([row.id for row in rows if row.betnr == self._betnr])
+        open_keys = dict(pairs)
+        self._read_holders([row.id for row in rows if row.id != self._espo_id], open_keys)
+        for key, value in open_keys.items() if len(rows) >= LIST_LIMIT else ():
+            more = self._espocrm.find_holders(art, [value], betnr=None)
+            self._read_holders([row.id for row in more if row.id != self._espo_id], {key: value})
+        for key, _ in pairs:
+            self._holders.setdefault(key, None)
+
+    def _read_holders(self, ids: list[str], open_keys: dict[str, str]) -> None:
+        for espo_id in ids:
+            if not open_keys:
+                return
+            try:
+                items = items_by_key(self._espocrm.get_record(espo_id))
+            except NotFound:
+                continue  # deleted between the list and now
+            for key in set(open_keys) & set(items):
+                self._holders[key] = items[key]
+                del open_keys[key]
+
+    # ------------------------------------------------------------------------------------------------------- writing
+
+    def _held(self) -> Lease:
+        if self._lease is None:
+            raise RuntimeError("a dry run writes nothing")
+        return self._lease
+
+    def _announce(self, plan: Plan, writes: list[AdvowareOperation]) -> None:
+        if not self._state.keeps_base:
+            return
+        known = self._known
+        entries = dict(known.entries) if known is not None else fresh_base(self._person, self._view)
+        note = Base(
+            self._betnr,
+            entries,
+            dict(plan.moves),
+            tuple(announced(op) for op in writes),
+            dict(self._refused),
+            tuple(sorted(plan.withheld)),
+        )
+        self._state.save(self._held(), note)
+        self._announced = True
+
+    def _write_espocrm(self, plan: Plan) -> Plan | None:
+        """PUT and read back. None: somebody was faster, plan anew. Otherwise the plan as it was really carried out."""
+        doubt: SyncError | None = None
+        try:
+            plan = self._put(plan)
+        except Conflict:
+            self._record = self._read_espocrm()
+            return None
+        except (ServerError, BadAnswer) as error:
+            doubt = error
+        except Unreachable as error:
+            if not error.maybe_done:
+                raise
+            doubt = error
+        self._record = self._read_espocrm()
+        if not plan.arrays:
+            return plan
+        self._take_over(plan, doubt)
+        self._report.arrays_written(plan, plan.arrays)
+        return plan
+
+    def _put(self, plan: Plan) -> Plan:
+        try:
+            self._put_once(plan)
+        except Validation as error:
+            return self._find_culprits(plan, error)
+        return plan
+
+    def _put_once(self, plan: Plan) -> None:
+        if not plan.arrays:
+            return
+        self._held().check()
+        emails, phones = plan.arrays.emails, plan.arrays.phones
+        self._espocrm.put_arrays(self._espo_id, emails=emails, phones=phones, version=self._record.version)
+
+    def _find_culprits(self, plan: Plan, error: Validation) -> Plan:
+        """A 400 names the field, not the item: new values go one by one, and those that fail are held back."""
+        keys = list(dict.fromkeys(op.key for op in plan.operations if isinstance(op, (AddItem, ReplaceItem))))
+        if not keys:
+            raise error
+        as_planned, stored = self._record, False
+        self._refused |= {f"e:{key}": self._now() for key in keys}
+        for key in keys if len(keys) > 1 else ():
+            when = self._refused.pop(f"e:{key}")
+            try:
+                self._put_once(self._make_plan())
+            except Validation:
+                self._refused[f"e:{key}"] = when
+            else:
+                stored = True
+                self._record = self._read_espocrm()
+        self._record = as_planned
+        plan = self._make_plan()
+        if not stored:
+            self._put_once(plan)
+        return plan
+
+    def _take_over(self, plan: Plan, doubt: SyncError | None) -> None:
+        """What the reading back proves both sides agree on, and what it does not."""
+        held = items_by_key(self._record)
+        wanted = {op.key for op in plan.operations if isinstance(op, (AddItem, ReplaceItem))}
+        unwanted = {op.key for op in plan.operations if isinstance(op, RemoveItem)}
+        agreed = dict(self._view.agreed)
+        for entry in plan.comparison.entries:
+            if entry.key in wanted & set(held):
+                agreed[entry.id] = entry.tlf
+            elif entry.blank and entry.base_key in unwanted - set(held):
+                agreed[entry.id] = None
+        self._view = replace(self._view, agreed=agreed)
+        missing = len(wanted - set(held)) + len(unwanted & set(held))
+        if missing and doubt is not None:
+            raise doubt
+        if missing:
+            self._report.to_espocrm_errors.append(f"EspoCRM did not store {missing} change(s) of record {self._espo_id}.")
+
+    def _write_advoware(self, writes: list[AdvowareOperation]) -> None:
+        held = set(items_by_key(self._record))
+        ready = [operation for operation in writes if _proved(operation, held)]
+        while ready and self._failure is None:
+            writer = AdvowareWriter(self._advoware, self._held(), self._person, self._read_advoware)
+            written = writer.write(ready)
+            self._person = writer.settle(written)
+            for one in written:
+                self._judge(one)
+            # What follows a lost answer goes on only where reading showed that the write had arrived.
+            ready = ready[len(written) :]
+
+    def _judge(self, one: Written) -> None:
+        if one.verdict is Verdict.STORED:
+            self._report.entry_written(one)
+            if one.form is not MarkerForm.FULL:
+                self._new_forms[one.entry_id] = one.form
+            return
+        if one.verdict is Verdict.REFUSED and not isinstance(one.operation, (EmptyEntry, SetMarker)):
+            self._refused[f"a:{canonical_key(one.operation.value)}"] = self._now()
+        where = f"entry {one.entry_id or 'new'} of Beteiligter {self._betnr}"
+        self._report.to_advoware_errors.append(f"Advoware, {where}: {one.verdict.value}.")
+        if one.error is not None and one.verdict is Verdict.MISSING:
+            self._failure = one.error
+
+    # ------------------------------------------------------------------------------------------- after a crash, memory
+
+    def _repair(self) -> None:
+        """Puts right what Advoware cut off right before an earlier run was interrupted."""
+        for write, entry_id in spoilt(self._person, self._known):
+            raw = next(raw for raw in self._person.kommunikation if raw.id == entry_id)
+            if (raw.tlf or "") != write.after_tlf:
+                self._refused[f"a:{canonical_key(write.after_tlf)}"] = self._now()
+                body = KommunikationWrite(write.before_tlf, write.before_bemerkung, write.kz, online=raw.online)
+                self._held().check()
+                self._advoware.update_kommunikation(self._betnr, entry_id, body)
+                self._person = self._read_advoware()
+                continue
+            for form, body in zip((MarkerForm.HASH, MarkerForm.NONE), shorter_bodies(write, online=raw.online), strict=True):
+                self._held().check()
+                self._advoware.update_kommunikation(self._betnr, entry_id, body)
+                self._person = self._read_advoware()
+                now = next((r for r in self._person.kommunikation if r.id == entry_id), None)
+                if now is None or now.bemerkung == body.bemerkung:
+                    self._new_forms[entry_id] = form
+                    break
+
+    def _remember(self, plan: Plan) -> None:
+        forms = {**self._forms, **self._new_forms}
+        self._forms.update(self._new_forms)
+        if not self._state.keeps_base:
+            return
+        base = base_after(
+            self._person,
+            self._record,
+            self._view,
+            moves=plan.moves,
+            unfinished=plan.unfinished,
+            forms=forms,
+            refused=self._refused,
+            withheld=plan.withheld,
+        )
+        if base != self._known or self._announced:
+            self._state.save(self._held(), base)
+
+
+def _proved(operation: AdvowareOperation, held: set[str]) -> bool:
+    """Whether EspoCRM shows what this write would put on record."""
+    if isinstance(operation, SetMarker):
+        return operation.present <= held and not (operation.absent & held)
+    return not (isinstance(operation, EmptyEntry) and operation.absent & held)

@@ -1,0 +1,168 @@
+"""The manager: keeps the communication data of one Beteiligter equal in Advoware and EspoCRM.
+
+    sync_manager = KommunikationSyncManager(AdvowareService(), EspoCrmService())
+    result = sync_manager.sync_bidirectional(beteiligte_id="...", betnr=12345, direction="both")
+
+Without a state store the markers in Advoware are the base; `services.bootstrap.build_manager()` wires one with Redis.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from services.errors import InvalidInput, NeedsPerson, RecordProblem, SyncError
+from services.kommunikation_plan import Plan, Rules
+from services.kommunikation_report import Report
+from services.kommunikation_run import Run
+from services.kommunikation_table import ConflictPolicy, Direction
+from services.state import MemoryState, RecordState, RecordStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from services.advoware_service import AdvowareService
+    from services.espocrm import EspoCrmService
+    from services.kommunikation_types import MarkerForm
+    from services.state import StateStore
+
+_ESPO_ID = re.compile(r"[A-Za-z0-9]{1,36}")
+
+
+class KommunikationSyncManager:
+    """Synchronises pairs of records. Thread-safe: several pairs may be worked on at once, one pair by one worker."""
+
+    def __init__(
+        self,
+        advoware: AdvowareService,
+        espocrm: EspoCrmService,
+        *,
+        state: StateStore | None = None,
+        policy: ConflictPolicy | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Wire the manager. `policy` None: from the environment (KOMM_CONFLICT_POLICY)."""
+        self._advoware, self._espocrm = advoware, espocrm
+        self._state: StateStore = state if state is not None else MemoryState()
+        self._policy = policy if policy is not None else _policy_from_environment()
+        self._now = now
+        # Without a store, which remarks have no room for a whole marker is remembered as long as the manager lives.
+        self._forms: dict[int, dict[int, MarkerForm]] = {}
+
+    def sync_bidirectional(
+        self,
+        beteiligte_id: str,
+        betnr: int,
+        direction: str = "both",
+        *,
+        dry_run: bool = False,
+        allow_removals: bool = False,
+    ) -> dict[str, Any]:
+        """Make both sides equal, as far as `direction` allows ('both', 'to_espocrm', 'to_advoware').
+
+        `beteiligte_id` is EspoCRM's id, `betnr` Advoware's number. `dry_run` only says what would be done.
+        `allow_removals` releases the valve for this run.
+
+        Returns counts and errors per direction, and `plan`, `conflicts`, `held_back`, `notices`, `pending`, `valve`.
+        Raises an `errors.SyncError` where the pair as a whole can't be synchronised; no value has been touched then that
+        a later run would not find again. Texts of errors hold ids, never values.
+        """
+        report = Report(_checked_id(beteiligte_id), _checked_betnr(betnr), _direction(direction), dry_run)
+        rules = Rules(self._policy, report.direction, allow_removals)
+        forms = self._forms.setdefault(report.betnr, {})
+        run = Run(self._advoware, self._espocrm, self._state, rules, report, forms=forms, now=self._now)
+        if dry_run:
+            return report.result(run.dry())
+        with self._state.acquire(report.espo_id) as lease:
+            try:
+                plan = run.carry_out(lease)
+                result = report.result(plan)
+                self._remember(report, plan, result)
+            except SyncError as error:
+                self._remember_failure(report, error)
+                raise
+            finally:
+                if report.journal:
+                    self._state.journal(report.espo_id, report.journal)
+        return result
+
+    def _remember(self, report: Report, plan: Plan, result: Mapping[str, Any]) -> None:
+        """Status and lists of the record, for the people who run it."""
+        open_ends = plan.pending or plan.valve
+        state = RecordState.FAILED if report.errors else RecordState.PENDING if open_ends else RecordState.EQUAL
+        counts = {name: len(result[name]) for name in ("conflicts", "held_back", "notices", "pending")}
+        counts["withheld"] = len(plan.valve)
+        cause = report.errors[0] if report.errors else ""
+        self._state.set_status(report.espo_id, RecordStatus(report.betnr, state, cause, counts=counts))
+        held_back = [*result["held_back"], *result["valve"]["removals"]]
+        self._state.set_lists(report.espo_id, conflicts=result["conflicts"], held_back=held_back, notices=result["notices"])
+
+    def _remember_failure(self, report: Report, error: SyncError) -> None:
+        if error.system == "Redis":
+            return
+        needs_person = isinstance(error, NeedsPerson) and error.counts_against_record
+        state = RecordState.PARKED if needs_person else RecordState.FAILED
+        cause = f"{error.cause}: {error}" if isinstance(error, RecordProblem) else str(error)
+        self._state.set_status(report.espo_id, RecordStatus(report.betnr, state, cause))
+
+
+def detect_kommunikation_changes(old_bet: Mapping[str, Any], new_bet: Mapping[str, Any]) -> bool:
+    """Whether any entry came, went or changed between two answers of Advoware, by the entries' `rowId`s.
+
+    An answer without `kommunikation` is a bad answer, not a change.
+    """
+    old, new = _row_ids(old_bet), _row_ids(new_bet)
+    return old is not None and new is not None and old != new
+
+
+def _row_ids(beteiligter: Mapping[str, Any]) -> dict[Any, Any] | None:
+    members = {str(name).lower(): value for name, value in beteiligter.items()}
+    entries = members.get("kommunikation")
+    if not isinstance(entries, list):
+        return None
+    lowered = [{str(name).lower(): value for name, value in entry.items()} for entry in entries]
+    return {entry.get("id"): entry.get("rowid") for entry in lowered}
+
+
+def detect_espocrm_kommunikation_changes(old_data: Mapping[str, Any], new_data: Mapping[str, Any]) -> bool:
+    """Whether `emailAddressData` or `phoneNumberData` differ between two answers of EspoCRM; order does not matter.
+
+    An answer without an array (a list never holds them) says nothing about it.
+    """
+    for name in ("emailAddressData", "phoneNumberData"):
+        old, new = old_data.get(name), new_data.get(name)
+        if isinstance(old, list) and isinstance(new, list) and _as_set(old) != _as_set(new):
+            return True
+    return False
+
+
+def _as_set(items: list[Any]) -> set[str]:
+    return {repr(sorted(item.items())) if isinstance(item, dict) else repr(item) for item in items}
+
+
+def _policy_from_environment() -> ConflictPolicy:
+    # Imported late: a manager wired by hand needs no configuration.
+    from services.config import SyncSettings
+
+    return ConflictPolicy(SyncSettings.from_environment().conflict_policy.value)
+
+
+def _direction(direction: str) -> Direction:
+    try:
+        return Direction(direction)
+    except ValueError:
+        names = ", ".join(one.value for one in Direction)
+        raise InvalidInput(f"Unknown direction; it is one of {names}.") from None
+
+
+def _checked_id(beteiligte_id: str) -> str:
+    if not isinstance(beteiligte_id, str) or not _ESPO_ID.fullmatch(beteiligte_id):
+        raise InvalidInput("beteiligte_id is not an id of EspoCRM (1 to 36 letters and digits).")
+    return beteiligte_id
+
+
+def _checked_betnr(betnr: int) -> int:
+    if isinstance(betnr, bool) or not isinstance(betnr, int) or betnr <= 0:
+        raise InvalidInput("betnr is not a number of a Beteiligter (a positive integer).")
+    return betnr
