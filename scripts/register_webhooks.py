@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 # Python puts scripts/ on the path, not the project.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -39,9 +38,10 @@ def register(client: EspoCrmService, url: str, *, only_here: bool = False) -> di
     Raises `InvalidInput` for an unusable `url`, and the errors of the client.
     """
     from services.errors import InvalidInput
+    from services.http_client import usable_address
 
     target = url.strip().rstrip("/") + RECEIVER_PATH
-    if urlsplit(target).scheme not in {"http", "https"} or not urlsplit(target).hostname or len(target) > _MAX_URL:
+    if not usable_address(target) or len(target) > _MAX_URL:
         raise InvalidInput("The receiver's address starts with http:// or https:// and has at most 512 characters.")
     existing = client.list_webhooks()
     secrets: dict[str, str] = {}

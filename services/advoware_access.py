@@ -14,7 +14,6 @@ import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from services.errors import (
     AuthFailed,
@@ -27,7 +26,7 @@ from services.errors import (
     Unconfigured,
     Validation,
 )
-from services.http_client import NOT_JSON, Answer, Call, HttpClient
+from services.http_client import NOT_JSON, Answer, Call, HttpClient, usable_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -111,6 +110,7 @@ class Addresses:
         self._lock = threading.Lock()
         self._found: dict[str, Any] | None = None
 
+    @_no_fault_of_the_record()
     def api(self) -> str:
         """The root of the API. A connector that is reachable directly comes before the vendor's relay."""
         if self._settings.api_base_url:
@@ -118,6 +118,7 @@ class Addresses:
         found = self._look_up()
         return self._usable(found.get("connectorurl") or found.get("relayurl"), "ADVOWARE_API_BASE_URL")
 
+    @_no_fault_of_the_record()
     def gateway(self) -> str:
         """The root of the token service. Raises `Unconfigured` if neither setting nor look-up names it."""
         if self._settings.security_gateway_url:
@@ -136,10 +137,9 @@ class Addresses:
     def _usable(address: Any, variable: str) -> str:
         if not address:
             raise Unconfigured(f"{SYSTEM}'s look-up does not name an address: set {variable}.", system=SYSTEM)
-        parts = urlsplit(address) if isinstance(address, str) else None
-        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not isinstance(address, str) or not usable_address(address):
             raise BadAnswer(f"{SYSTEM}'s look-up gives an unusable address.", system=SYSTEM)
-        return str(address).rstrip("/")
+        return address.rstrip("/")
 
     def _look_up(self) -> dict[str, Any]:
         with self._lock:
@@ -152,14 +152,13 @@ class Addresses:
                 query=(("Kanzlei", self._settings.kanzlei),),
                 seconds=min(_ACCESS_SECONDS, self._settings.timeout_seconds),
             )
-            with _no_fault_of_the_record():
-                answer = self._http.send(call)
-                if not answer.ok and (error := complaint(answer, call.what)):
-                    raise error
-                self._http.check(answer, call)
-                found = single_object(answer.json())
-                if found is None:
-                    raise BadAnswer(f"{SYSTEM}'s look-up gave no addresses.", system=SYSTEM)
+            answer = self._http.send(call)
+            if not answer.ok and (error := complaint(answer, call.what)):
+                raise error
+            self._http.check(answer, call)
+            found = single_object(answer.json())
+            if found is None:
+                raise BadAnswer(f"{SYSTEM}'s look-up gave no addresses.", system=SYSTEM)
             self._found = found
             return found
 
@@ -173,10 +172,12 @@ class TokenSource:
         self._addresses = addresses
         self._cache = cache
         self._lock = threading.Lock()
-        self._requests = 0
+        self._finished = 0
         self._failure: SyncError | None = None
         identity = (settings.kanzlei, settings.database, settings.user, settings.password.get_secret_value())
-        self._key = hashlib.sha256(json.dumps([*identity, settings.app_id]).encode()).hexdigest()
+        # Keyed: who reads Redis can't try out passwords against the name of the entry.
+        key = settings.api_key.get_secret_value().encode()
+        self._key = hmac.digest(key, json.dumps([*identity, settings.app_id]).encode(), hashlib.sha256).hex()
 
     def token(self, *, refused: str | None = None) -> str:
         """Give a token other than `refused`. Whatever goes wrong here, the call it is for was not sent.
@@ -185,24 +186,25 @@ class TokenSource:
         then finds A's token in the cache. If A's request failed, B fails alike instead of asking once more: eight
         workers with an expired password would otherwise lock the user's account in one go.
         """
-        seen = self._requests
+        seen = self._finished
         if (cached := self._cached(refused)) is not None:
             return cached
         with self._lock:
             if (cached := self._cached(refused)) is not None:
                 return cached
-            if self._failure is not None and self._requests != seen:
+            if self._failure is not None and self._finished != seen:
                 raise self._failure.with_traceback(None)
             if refused is not None:
                 self._cache.drop(self._key)
             self._failure = None
-            self._requests += 1
             try:
                 with _no_fault_of_the_record():
                     token, seconds = self._request()
             except SyncError as error:
                 self._failure = error
                 raise
+            finally:
+                self._finished += 1
             # A token that lives shorter than the margin would be asked for with each call.
             self._cache.put(self._key, token, max(seconds - _RENEW_EARLY_SECONDS, seconds / 2))
             return token

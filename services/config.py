@@ -13,7 +13,6 @@ import re
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import (
@@ -28,6 +27,7 @@ from pydantic import (
 )
 
 from services.errors import Unconfigured
+from services.http_client import usable_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,11 +51,8 @@ class ConflictPolicy(Enum):
 
 def _root_url(value: str) -> str:
     value = value.strip().rstrip("/")
-    parts = urlsplit(value)
-    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment):
-        raise ValueError("not an address that starts with http:// or https://")
-    if parts.username or parts.password:
-        raise ValueError("an address must not hold credentials")
+    if value and not usable_address(value):
+        raise ValueError("not an address that starts with http:// or https:// and holds no credentials")
     return value
 
 

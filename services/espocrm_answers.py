@@ -158,10 +158,10 @@ def validation_error(answer: Answer, what: str) -> Validation:
     for key in ("messageTranslation", "data"):
         payload = payload.get(key) if isinstance(payload, dict) else None
     named = payload if isinstance(payload, dict) else {}
-    names = [str(named.get(key)) for key in ("field", "type")]
-    if not all(re.fullmatch(_NAME, name) for name in names):
+    field_name, kind = str(named.get("field") or ""), str(named.get("type") or "")
+    if not (re.fullmatch(_NAME, field_name) and re.fullmatch(_NAME, kind)):
         found = _FAILURE.search(answer.headers.get("x-status-reason", ""))
-        names = [found[1], found[2]] if found else ["", ""]
-    detail = f", field {names[0]}, {names[1]}" if names[0] else ""
+        field_name, kind = (found[1], found[2]) if found else ("", "")
+    detail = f", field {field_name}, {kind}" if field_name else ""
     text = f"{SYSTEM} refused the request as invalid (400{detail}) while {what}."
-    return Validation(text, system=SYSTEM, status=answer.status, field=names[0], kind=names[1])
+    return Validation(text, system=SYSTEM, status=answer.status, field=field_name, kind=kind)

@@ -5,15 +5,16 @@ httpx is imported with the first call only: a step process that has nothing to s
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from services.errors import (
     AuthFailed,
@@ -32,6 +33,7 @@ from services.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
 
     import httpx
@@ -182,6 +184,7 @@ class HttpClient:
                 raise Bug(f"The client of {self.system} was used after close().", system=self.system)
             if self._client is None:
                 self._client = httpx.Client(
+                    verify=_tls(),
                     headers={"Accept": "application/json", "User-Agent": "kommunikation-sync"},
                     # 4 s: common servers close idle connections after 5 s, and a write must not meet that moment.
                     limits=httpx.Limits(max_connections=_PARALLEL_CALLS, keepalive_expiry=4),
@@ -218,11 +221,31 @@ class HttpClient:
                 self._client.close()
 
 
+def usable_address(text: str) -> bool:
+    """Whether this is an absolute http(s) address without query and credentials."""
+    try:
+        parts = urlsplit(text)
+        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+    return whole and not (parts.query or parts.fragment or parts.username or parts.password)
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """The authorities that are trusted; loading them takes longer than a call, so both clients share them."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
 def retry_after(value: str) -> float | None:
     """Seconds of a `Retry-After` header, given as seconds or as a date; None if there is none or it is unusable."""
     value = value.strip()
     if value.isascii() and value.isdigit():
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(value)
     except (TypeError, ValueError):

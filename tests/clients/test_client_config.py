@@ -62,6 +62,8 @@ def test_all_missing_variables_are_named_at_once() -> None:
         (AdvowareSettings, "ADVOWARE_API_BASE_URL", "canary.example"),
         (AdvowareSettings, "ADVOWARE_API_BASE_URL", "ftp://canary.example"),
         (AdvowareSettings, "ADVOWARE_SECURITY_GATEWAY_URL", "https://user:canary@gateway.example"),
+        (AdvowareSettings, "ADVOWARE_API_BASE_URL", "https://canary.example:port"),
+        (AdvowareSettings, "ADVOWARE_API_BASE_URL", "https://canary\u2100.example"),
         (AdvowareSettings, "ADVOWARE_API_PREFIX", "api/canary?x"),
         (EspoCrmSettings, "ESPOCRM_API_KEY", "canary-with-umlaut-ü"),
         (EspoCrmSettings, "ESPOCRM_ENTITY", "canary/../User"),

@@ -21,6 +21,8 @@ class Scripted:
     url: str = ""
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    """The request lines, with queries."""
     drip_seconds: float = 0
     """Pause after each byte of a body."""
 
@@ -44,6 +46,7 @@ def scripted_server() -> Iterator[Scripted]:
 
         def handle_one(self) -> None:
             call = f"{self.command} {self.path.partition('?')[0]}"
+            script.lines.append(self.requestline)
             sent = self.rfile.read(int(self.headers.get("content-length") or 0))
             script.asked.append((call, {name.lower(): value for name, value in self.headers.items()}, sent))
             status, headers, body = script.answers.get(call, (404, {}, b""))
