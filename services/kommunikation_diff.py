@@ -150,12 +150,16 @@ def _baseless_line(entry: Entry, items: _Items) -> Line | None:
     return Line(row, TYPED_INTO_SLOT if entry.slot else row.number, entry, item)
 
 
-def _without_deletion(line: Line) -> Line | None:
-    """No base, no deletion: a value missing on one side is added there instead."""
+def _without_deletion(line: Line, held: set[str]) -> Line | None:
+    """No base, no deletion: a value missing on one side is added there instead. `held`: keys live in Advoware then."""
     match line.row.number:
         case 2:
             return Line(ROWS[15], 15, line.subject, saved=True)
         case 8:
+            # Another entry holds the value (or an emptied twin just got it back): it is not missing, and would be doubled.
+            if line.entry.base_key in held:
+                return None
+            held.add(line.entry.base_key)
             return Line(ROWS[10], 10, line.subject, partner=line.item, saved=True)
         case 9 | 11 | 12 | 13:
             return None
@@ -180,9 +184,10 @@ def compare(beteiligter: Beteiligter, record: EspoRecord, view: BaseView) -> Com
             items.claim(entry.key)
     found: dict[int, Line | None] = {**baseless, **_based_lines(sorted(based, key=lambda s: s.id), items)}
     lines = []
+    held = {entry.key for entry in synced if not entry.blank}
     for _, line in sorted(found.items()):
         fresh = line is not None and isinstance(line.subject, Entry) and line.subject.fresh
-        kept = _without_deletion(line) if line is not None and fresh else line
+        kept = _without_deletion(line, held) if line is not None and fresh else line
         if kept is not None:
             lines.append(kept)
     lines += [Line(ROWS[16], 16, None, partner=item) for item in items.unclaimed()]

@@ -112,9 +112,10 @@ class BaseView:
         return {} if self.base is None else self.base.entries
 
     def announced(self, raw: Kommunikation) -> bool:
-        """Whether this unknown entry is the one a POST of ours made just before we were interrupted."""
+        """Whether this unlinked entry got its value by a write of ours just before we were interrupted."""
         writes = () if self.base is None else self.base.open_writes
-        return any(w.entry_id == 0 and w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in writes)
+        ours = (w for w in writes if w.entry_id in {0, raw.id})
+        return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)
 
 
 def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | None, bool]:
@@ -125,8 +126,9 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | 
         return view.agreed[raw.id], False
     if not view.keeps_base or view.unknown:
         return marked, view.unknown
-    if stored is None:
-        # A copied entry brings its marker along: a filled store that does not know the id knows better.
+    if stored is None or (stored.value is None and marked is not None):
+        # A copied entry brings its marker along: a filled store that does not know the id, or knows it as not linked
+        # (its value could not be sent yet), knows better. Believing the marker would take the missing item for a deletion.
         return (marked, False) if view.announced(raw) else (None, False)
     if remark.marker is not None:
         return marked, stored.fresh

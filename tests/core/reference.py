@@ -1,0 +1,150 @@
+"""The decision table a second time, written from the specification alone and knowing nothing of the code under test.
+
+It works on pictures (tests/core/worlds.py): letters for values, so that even "equal" is its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tests.core.worlds import PHONES, Picture, Sketch, spelled
+
+FITS = {"Office": {1}, "Fax": {2, 7}, "Mobile": {3, 9}, "Home": {6}, "Other": {10}}
+MAIL_KINDS = {4, 8, 11, 12}
+
+
+@dataclass
+class Expected:
+    """Row by entry id, letters of row 16, and the letters each side holds when everything was carried out."""
+
+    rows: dict[int, int] = field(default_factory=dict)
+    new: list[str] = field(default_factory=list)
+    advoware: list[str] = field(default_factory=list)
+    espocrm: set[str] = field(default_factory=set)
+    conflicts: set[int] = field(default_factory=set)
+
+
+def base_of(entry: Sketch, store: str) -> str:
+    """The letter of the base: from the marker; where it is missing or damaged, from the store; a copied entry has none."""
+    if not entry.base or entry.marker == "slot":
+        return ""
+    if entry.gone:
+        return entry.base
+    hash_fits = bool(entry.now) and spelled(entry.now, entry.spelling) == spelled(entry.base, entry.base_spelling)
+    readable = entry.marker == "full" or (entry.marker == "hash" and hash_fits)
+    if store == "filled":
+        return entry.base if entry.known else ""
+    return entry.base if readable else ""
+
+
+def same_array(one: str, other: str) -> bool:
+    return (one in PHONES) == (other in PHONES)
+
+
+def fits(kz: int, kind: str) -> bool:
+    return not kind or kz in MAIL_KINDS or kz in FITS[kind]
+
+
+def pair(picture: Picture, bases: dict[int, str]) -> dict[int, str]:
+    """Which changed value e' a vanished base is paired with, by entry id."""
+    held = [name for name, _ in picture.items]
+    claimed = {e.now for e in picture.entries if e.now and not e.gone} | set(bases.values())
+    free = [(name, kind) for name, kind in picture.items if name not in claimed]
+    partners: dict[int, str] = {}
+    done: set[str] = set()
+    for entry in picture.entries:
+        base = bases.get(entry.id, "")
+        if not base or base in held or base in done or (entry.now != base and entry.now in held):
+            continue
+        done.add(base)
+        group = [e for e in picture.entries if bases.get(e.id) == base and not (e.now and e.now != base and e.now in held)]
+        choice = next(((n, k) for n, k in free if same_array(n, base) and any(fits(e.kz, k) for e in group)), None)
+        if choice is not None:
+            free.remove(choice)
+            partners |= {e.id: choice[0] for e in group}
+    return partners
+
+
+def row_of(entry: Sketch, base: str, held: list[str], partner: str) -> int | None:  # noqa: C901, PLR0911, PLR0912
+    """The table, line by line as it is printed."""
+    now = entry.now
+    if not base:
+        if entry.marker == "slot":
+            return 18 if now else 17
+        if not now:
+            return None
+        return 14 if now in held else 15
+    if entry.gone:
+        return 11 if base in held else 13 if partner else 12
+    if not now:
+        return 8 if base in held else 10 if partner else 9
+    if now == base:
+        return 1 if base in held else 3 if partner else 2
+    if base in held:
+        return 4
+    if now in held:
+        return 5
+    return 7 if partner else 6
+
+
+def expect(picture: Picture) -> Expected:
+    """What has to happen under keep-both, in both directions, with the valve released."""
+    result = Expected()
+    fresh = picture.store == "unknown"
+    held = [name for name, _ in picture.items]
+    bases = {e.id: base_of(e, picture.store) for e in picture.entries}
+    bases = {entry_id: base for entry_id, base in bases.items() if base}
+    partners = pair(picture, bases)
+    live = [e.now for e in picture.entries if e.now and not e.gone]
+    claimed = set(live) | set(bases.values()) | set(partners.values())
+    result.new = [name for name in held if name not in claimed]
+    espocrm, advoware = set(held), list(result.new)
+    brought: set[str] = set()
+    landed = _landed(picture, bases, held, partners)
+    for entry in picture.entries:
+        base, partner = bases.get(entry.id, ""), partners.get(entry.id, "")
+        row = row_of(entry, base, held, partner)
+        if fresh and entry.base and row in {2, 8, 9}:
+            # No base, no deletion: what is missing on one side is added there.
+            row = {2: 15, 8: None if base in live or base in advoware else 10, 9: None}[row]
+            partner = base
+        if row is not None:
+            result.rows[entry.id] = row
+        now = entry.now
+        match row:
+            case 1 | 5 | 14:
+                advoware.append(now)
+            case 3:
+                advoware.append(partner)
+            case 10:
+                advoware.append(partner)
+            case 4:
+                advoware.append(now)
+                espocrm |= {now}
+                espocrm -= {base} - set(live)
+            case 6 | 15 | 18:
+                advoware.append(now)
+                espocrm |= {now}
+            case 7:
+                result.conflicts.add(entry.id)
+                advoware.append(now)
+                espocrm |= {now}
+                if partner not in landed | brought:
+                    advoware.append(partner)
+                    brought.add(partner)
+            case 8 | 11:
+                espocrm -= {base} - set(live)
+            case 13:
+                if partner not in landed | brought:
+                    advoware.append(partner)
+                    brought.add(partner)
+            case _:
+                pass
+    result.advoware, result.espocrm = sorted(advoware), espocrm
+    return result
+
+
+def _landed(picture: Picture, bases: dict[int, str], held: list[str], partners: dict[int, str]) -> set[str]:
+    """Changed values that rows 3 and 10 write into an entry: a deleted or conflicting twin need not bring them again."""
+    rows = {e.id: row_of(e, bases.get(e.id, ""), held, partners.get(e.id, "")) for e in picture.entries}
+    return {partners[entry_id] for entry_id, row in rows.items() if row in {3, 10}}
