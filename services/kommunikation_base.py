@@ -60,12 +60,14 @@ def base_after(
     held = items_by_key(record)
     entries: dict[int, BaseEntry] = {}
     waiting = frozenset(unfinished)
-    live: set[str] = set()
-    for entry in read_entries(beteiligter, view):
+    read = read_entries(beteiligter, view)
+    live = {entry.key for entry in read if entry.synced and not entry.blank and entry.key in held}
+    for entry in read:
         form = (forms or {}).get(entry.id, entry.form)
         item = held.get(entry.key) if entry.synced and not entry.blank else None
-        if item is not None:
-            live.add(entry.key)
+        # The old value of an entry that changed has still to leave EspoCRM: only this base says whose it is.
+        leaving = entry.changed and entry.base_key in held and entry.base_key not in live
+        if item is not None and not leaving:
             now = _entry(entry, entry.tlf, fresh=False, item=item, form=form)
             if entry.id in waiting and entry.stored is not None:
                 now = replace(now, espo_type=entry.stored.espo_type)

@@ -26,3 +26,11 @@ def test_an_emptied_twin_is_not_filled_again_while_another_entry_holds_the_value
 def test_two_emptied_twins_get_the_value_back_only_once() -> None:
     twins = person(entry(1, "", base=A), entry(2, "", base=A))
     assert done(plan_for(twins, record(phone(A, primary=True)), KNOWS_NOTHING)) == [(10, "WriteEntry")]
+
+
+def test_a_base_stays_while_the_item_it_names_has_still_to_leave_espocrm() -> None:
+    # No marker tells the base here. The entry's new value is in EspoCRM already; the old one is removed by the other direction.
+    world = World(person(entry(1, B)), record(phone(A, primary=True), phone(B)), filled(e1=(A, 1)))
+    pending = run(world, Rules(direction=Direction.TO_ADVOWARE))
+    after = settle(pending)
+    assert after.values() == ({canonical_key(B)}, {canonical_key(B)})
