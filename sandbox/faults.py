@@ -163,10 +163,10 @@ class SandboxApp(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log the call and let a fault strike it, if there is one for it."""
+        _send_at_once(send)
         if scope["type"] != "http" or not _counts(scope["path"]):
             await super().__call__(scope, receive, send)
             return
-        _send_at_once(send)
         keys = sorted({pair.split("=")[0] for pair in scope["query_string"].decode("latin-1").split("&") if pair})
         entry = {"method": scope["method"], "path": scope["path"], "query_keys": keys, "status": 0}
         self.faults.requests[self.system].append(entry)
