@@ -118,6 +118,11 @@ class EspoCrmService:
         newer = {"type": "greaterThanOrEquals", "attribute": "modifiedAt", "value": since}
         return self._list([newer] if since else [], order_by="modifiedAt", offset=offset, limit=limit)
 
+    def newest_change(self) -> str | None:
+        """The `modifiedAt` of the record changed last, by EspoCRM's own clock; None without records."""
+        rows = self._list([], order_by="modifiedAt", order="desc", limit=1)
+        return rows[0].modified_at if rows else None
+
     def list_linked(self, *, after_id: str | None, limit: int) -> list[EspoListRow]:
         """Records that have a `betnr`, by id, those after `after_id`."""
         where: list[Where] = [{"type": "isNotNull", "attribute": "betnr"}]
@@ -183,12 +188,13 @@ class EspoCrmService:
         *,
         select: str = "id,betnr,modifiedAt",
         order_by: str = "id",
+        order: str = "asc",
         offset: int = 0,
         limit: int = MAX_ROWS,
     ) -> list[EspoListRow]:
         from services.espocrm_answers import read_rows
 
-        query = [("select", select), ("orderBy", order_by), ("order", "asc"), ("maxSize", str(min(limit, MAX_ROWS)))]
+        query = [("select", select), ("orderBy", order_by), ("order", order), ("maxSize", str(min(limit, MAX_ROWS)))]
         if offset:
             query.append(("offset", str(offset)))
         return self._read(self._entity, f"listing {self._entity}", read_rows, query=(*query, *flat(where)))

@@ -48,11 +48,12 @@ SENDING_ROWS = frozenset({4, 6, 7, 15})
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the run may do. `allow_removals`: the valve is released for this run."""
+    """What the run may do. `allow_removals`: the valve is released for this run; `stop_removals`: it is shut for all."""
 
     policy: ConflictPolicy = ConflictPolicy.KEEP_BOTH
     direction: Direction = Direction.BOTH
     allow_removals: bool = False
+    stop_removals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,9 @@ class Plan:
     """What a run will do. `operations` in order of execution; `arrays` what EspoCRM gets, computed from them.
 
     `questions`: numbers and addresses to ask EspoCRM about before the plan can be carried out (key, value as EspoCRM
-    spells it). `moves`: changes of type under way after this run. `withheld`: canonical keys the valve kept. `absence`: decided by what is not there, so both sides
-    have to be read a second time.
+    spells it). `moves`: changes of type under way after this run. `withheld`: canonical keys the valve kept.
+    `removals`: different values that rows 2, 8 and 11 remove; `linked`: different values that have a base.
+    `absence`: decided by what is not there, so both sides have to be read a second time.
     """
 
     comparison: Comparison
@@ -109,6 +111,8 @@ class Plan:
     absence: bool
     unfinished: frozenset[int]
     withheld: frozenset[str] = field(repr=False, default=frozenset())
+    removals: int = 0
+    linked: int = 0
 
 
 class _Fate(Enum):
@@ -153,6 +157,7 @@ class _Planner:
         self.asked: dict[str, str] = {}
         self.placed: set[int] = set()
         self.absence = False
+        self.removals = self.linked = 0
 
     # ---------------------------------------------------------------------------------------------------- first pass
 
@@ -188,6 +193,8 @@ class _Planner:
             moves=self.moves,
             absence=self.absence,
             unfinished=frozenset(self.unfinished),
+            removals=self.removals,
+            linked=self.linked,
             withheld=frozenset(
                 line.subject.base_key
                 for line in self.lines
@@ -253,6 +260,7 @@ class _Planner:
         removing = [ln for ln in self.lines if ln.row.removes and not (ln.row.number != 2 and self._held_elsewhere(ln))]
         linked = {ln.subject.base_key for ln in self.lines if ln.subject is not None and ln.subject.base is not None}
         going = {line.subject.base_key for line in removing if line.subject is not None}
+        self.removals, self.linked = len(going), len(linked)
         mass = len(going) > VALVE_VALUES and 2 * len(going) > len(linked)
         everything = len(linked) > 1 and len(going) == len(linked)
         if self.rules.allow_removals:
@@ -357,30 +365,34 @@ class _Planner:
         self._mark(line, present=[line.entry.key])
 
     def _row_7(self, line: Line, _: set[str]) -> None:
-        entry, partner, policy = line.entry, line.partner, self.rules.policy
+        partner = line.partner
         if partner is None:
             return
         if self._advoware_refuses(partner):
-            self.placed.add(id(partner))  # listed as held back; it can't be carried over
-        to_advoware = self.rules.direction.allows(Direction.TO_ADVOWARE)
-        to_espocrm = self.rules.direction.allows(Direction.TO_ESPOCRM) and self._refusal(line) is None
-        if policy is ConflictPolicy.ESPOCRM_WINS:
-            if to_advoware and not self._advoware_refuses(partner):
-                self._write(line, partner.value)
-            elif not to_advoware:
-                self._leave(line, Direction.TO_ADVOWARE)
+            self.placed.add(id(partner))  # listed as held back: it can't be carried over
+        if self.rules.policy is ConflictPolicy.ESPOCRM_WINS:
+            self._espocrm_wins(line, partner)
             return
-        if policy is ConflictPolicy.KEEP_BOTH and id(partner) not in self.placed:
-            if to_advoware:
+        if self.rules.policy is ConflictPolicy.KEEP_BOTH and id(partner) not in self.placed:
+            if self.rules.direction.allows(Direction.TO_ADVOWARE):
                 self.placed.add(id(partner))
                 self._create(line, partner.value, new_kz_for(partner))
             else:
                 self._leave(line, Direction.TO_ADVOWARE)
-        if not to_espocrm:
-            if self._refusal(line) is None:
-                self._leave(line, Direction.TO_ESPOCRM)
-            return
-        if policy is ConflictPolicy.ADVOWARE_WINS and id(partner) not in self.placed:
+        if self._refusal(line) is None:
+            self._conflict_to_espocrm(line, partner)
+
+    def _espocrm_wins(self, line: Line, partner: EspoItem) -> None:
+        if not self.rules.direction.allows(Direction.TO_ADVOWARE):
+            self._leave(line, Direction.TO_ADVOWARE)
+        elif not self._advoware_refuses(partner):
+            self._write(line, partner.value)
+
+    def _conflict_to_espocrm(self, line: Line, partner: EspoItem) -> None:
+        entry = line.entry
+        if not self.rules.direction.allows(Direction.TO_ESPOCRM):
+            self._leave(line, Direction.TO_ESPOCRM)
+        elif self.rules.policy is ConflictPolicy.ADVOWARE_WINS and id(partner) not in self.placed:
             self.placed.add(id(partner))
             self.edit.replace(line.number, line.row.act.value, entry, partner)
             self._mark(line, present=[entry.key], absent=[canonical_key(partner.value)])

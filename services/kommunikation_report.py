@@ -68,6 +68,8 @@ class Report:
     updated: int = 0
     deleted: int = 0
     bookkeeping: int = 0
+    values_to_espocrm: int = 0
+    writes: int = 0
     to_espocrm_errors: list[str] = field(default_factory=list)
     to_advoware_errors: list[str] = field(default_factory=list)
     done: list[dict[str, Any]] = field(default_factory=list)
@@ -84,11 +86,15 @@ class Report:
         """One PUT to EspoCRM was read back."""
         self.emails_synced += len(arrays.of(Art.EMAIL) or ())
         self.phones_synced += len(arrays.of(Art.PHONE) or ())
-        self._note(operation for operation in plan.operations if isinstance(operation, (AddItem, ReplaceItem, RemoveItem)))
+        changes = [op for op in plan.operations if isinstance(op, (AddItem, ReplaceItem, RemoveItem))]
+        self.values_to_espocrm += len(changes)
+        self.writes += 1
+        self._note(changes)
 
     def entry_written(self, one: Written) -> None:
         """One write to Advoware was read back."""
         operation = one.operation
+        self.writes += 1
         if isinstance(operation, CreateEntry) or (isinstance(operation, WriteEntry) and operation.created):
             self.created += 1
         elif isinstance(operation, WriteEntry):

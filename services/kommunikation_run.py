@@ -51,12 +51,12 @@ if TYPE_CHECKING:
 MAX_ROUNDS = 6
 """Readings that moved before the run gives up for now: somebody is editing."""
 
-LIST_LIMIT = 200
-"""Rows EspoCRM gives at most (reference: espocrm-api, section 6)."""
-
 
 class Run:
-    """One run. Raises typed errors for what concerns the whole pair; errors of single values go into the report."""
+    """One run. Raises typed errors for what concerns the whole pair; errors of single values go into the report.
+
+    `report.betnr` 0: the record's own betnr counts.
+    """
 
     def __init__(
         self,
@@ -66,19 +66,21 @@ class Run:
         rules: Rules,
         report: Report,
         *,
-        forms: dict[int, MarkerForm],
+        forms: dict[int, dict[int, MarkerForm]],
         now: Callable[[], float],
     ) -> None:
         self._advoware, self._espocrm, self._state = advoware, espocrm, state
-        self._rules, self._report, self._forms = rules, report, forms
+        self._rules, self._report, self._all_forms = rules, report, forms
         self._espo_id, self._betnr = report.espo_id, report.betnr
         self._now = now
+        self._known: Base | None = None
         self._holders: dict[str, EspoItem | None] = {}
         self._asked_betnr = False
         self._new_forms: dict[int, MarkerForm] = {}
         self._lease: Lease | None = None
         self._failure: SyncError | None = None
         self._announced = False
+        self.repairs = False
 
     # ------------------------------------------------------------------------------------------------------- outline
 
@@ -87,6 +89,17 @@ class Run:
         self._begin()
         plan = self._plan()
         self._report.planned(plan)
+        return plan
+
+    def look(self, lease: Lease) -> Plan:
+        """Looks, and remembers what both sides agree on where there is nothing to write; asks EspoCRM no questions."""
+        self._lease = lease
+        self._begin()
+        plan = self._make_plan()
+        self._report.planned(plan)
+        self.repairs = bool(spoilt(self._person, self._known))
+        if not plan.operations and not plan.absence and not self.repairs:
+            self._remember(plan)
         return plan
 
     def carry_out(self, lease: Lease) -> Plan:
@@ -110,6 +123,8 @@ class Run:
 
     def _begin(self) -> None:
         base = self._state.load(self._espo_id)
+        self._record = self._read_espocrm()
+        self._betnr = self._report.betnr = self._record.betnr or self._betnr
         if base is not None and base.betnr != self._betnr:
             base = None  # linked anew: what is known belongs to another pair
         self._known = base
@@ -119,8 +134,8 @@ class Run:
         if len(linked) > 1:
             self._ask_betnr()
             self._state.register_links((other, None) for other in linked if other != self._espo_id)
-        self._record = self._read_espocrm()
         self._person = self._read_advoware()
+        self._forms = self._all_forms.setdefault(self._betnr, {})
         view = BaseView(keeps_base=self._state.keeps_base, base=base, forms=self._forms)
         self._view = replace(view, agreed=agreed_before(view, self._record))
 
@@ -176,7 +191,7 @@ class Run:
             raise RecordProblem(f"EspoCRM has no record {self._espo_id}.", cause="missing in EspoCRM") from error
         if record.betnr is None:
             raise RecordProblem(f"Record {self._espo_id} has no betnr.", cause="no betnr")
-        if record.betnr != self._betnr:
+        if self._betnr and record.betnr != self._betnr:
             text = f"Record {self._espo_id} is linked to Beteiligter {record.betnr}, not to {self._betnr}."
             raise RecordProblem(text, cause="linked to another Beteiligter")
         return record
@@ -217,15 +232,11 @@ class Run:
         """Which other records hold these values? One list query, and one reading of a record for each value found."""
         rows = self._espocrm.find_holders(art, [value for _, value in pairs], betnr=self._betnr)
         self._check_unique([row.id for row in rows if row.betnr == self._betnr])
-        open_keys = dict(pairs)
-        self._read_holders([row.id for row in rows if row.id != self._espo_id], open_keys)
-        for key, value in open_keys.items() if len(rows) >= LIST_LIMIT else ():
-            more = self._espocrm.find_holders(art, [value], betnr=None)
-            self._read_holders([row.id for row in more if row.id != self._espo_id], {key: value})
+        self._read_holders([row.id for row in rows if row.id != self._espo_id], {key for key, _ in pairs})
         for key, _ in pairs:
             self._holders.setdefault(key, None)
 
-    def _read_holders(self, ids: list[str], open_keys: dict[str, str]) -> None:
+    def _read_holders(self, ids: list[str], open_keys: set[str]) -> None:
         for espo_id in ids:
             if not open_keys:
                 return
@@ -233,9 +244,9 @@ class Run:
                 items = items_by_key(self._espocrm.get_record(espo_id))
             except NotFound:
                 continue  # deleted between the list and now
-            for key in set(open_keys) & set(items):
-                self._holders[key] = items[key]
-                del open_keys[key]
+            found = open_keys & set(items)
+            self._holders |= {key: items[key] for key in found}
+            open_keys -= found
 
     # ------------------------------------------------------------------------------------------------------- writing
 

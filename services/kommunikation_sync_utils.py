@@ -13,10 +13,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from services.errors import InvalidInput, NeedsPerson, RecordProblem, SyncError
-from services.kommunikation_plan import Plan, Rules
+from services.kommunikation_plan import Rules
 from services.kommunikation_report import Report
 from services.kommunikation_run import Run
 from services.kommunikation_table import ConflictPolicy, Direction
+from services.kommunikation_writer import is_for_advoware
 from services.state import MemoryState, RecordState, RecordStatus
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
+    from services.kommunikation_plan import Plan
     from services.kommunikation_types import MarkerForm
-    from services.state import StateStore
+    from services.state import Lease, StateStore
 
 _ESPO_ID = re.compile(r"[A-Za-z0-9]{1,36}")
 
@@ -70,26 +72,64 @@ class KommunikationSyncManager:
         """
         report = Report(_checked_id(beteiligte_id), _checked_betnr(betnr), _direction(direction), dry_run)
         rules = Rules(self._policy, report.direction, allow_removals)
-        forms = self._forms.setdefault(report.betnr, {})
-        run = Run(self._advoware, self._espocrm, self._state, rules, report, forms=forms, now=self._now)
         if dry_run:
-            return report.result(run.dry())
+            return report.result(self._run(report, rules).dry())
+        return self._work(report, rules, Run.carry_out)
+
+    def sync_record(self, beteiligte_id: str, direction: str, *, stop_removals: bool = False) -> dict[str, Any]:
+        """Like `sync_bidirectional` for the Beteiligter the record itself names.
+
+        `stop_removals`: the valve of a run over many records has tripped, so this one removes nothing either.
+        """
+        report = Report(_checked_id(beteiligte_id), 0, _direction(direction), dry_run=False)
+        rules = Rules(self._policy, report.direction, stop_removals=stop_removals)
+        return self._work(report, rules, Run.carry_out)
+
+    def look_at_record(self, beteiligte_id: str) -> dict[str, Any]:
+        """What a sync would do, from one GET per side; remembers what both sides agree on where nothing is to be written.
+
+        The result has more keys: `writes_espocrm` and `writes_advoware` (whether a run in that direction is needed),
+        `removals` (different values it would remove) and `linked` (different values both sides have agreed on).
+        """
+        report = Report(_checked_id(beteiligte_id), 0, Direction.BOTH, dry_run=True)
+        seen: dict[str, Any] = {}
+
+        def look(run: Run, lease: Lease) -> Plan:
+            plan = run.look(lease)
+            writes_advoware = any(is_for_advoware(operation) for operation in plan.operations)
+            seen["writes_espocrm"] = bool(plan.arrays)
+            # What is decided by something not being there needs a second reading, also where nothing is written.
+            seen["writes_advoware"] = writes_advoware or plan.absence or run.repairs
+            seen["removals"], seen["linked"] = plan.removals, plan.linked
+            return plan
+
+        return self._work(report, Rules(self._policy), look) | seen
+
+    def _run(self, report: Report, rules: Rules) -> Run:
+        return Run(self._advoware, self._espocrm, self._state, rules, report, forms=self._forms, now=self._now)
+
+    def _work(self, report: Report, rules: Rules, work: Callable[[Run, Lease], Plan]) -> dict[str, Any]:
         with self._state.acquire(report.espo_id) as lease:
             try:
-                plan = run.carry_out(lease)
+                plan = work(self._run(report, rules), lease)
                 result = report.result(plan)
                 self._remember(report, plan, result)
             except SyncError as error:
                 self._remember_failure(report, error)
                 raise
             finally:
-                if report.journal:
+                if report.writes:
                     self._state.journal(report.espo_id, report.journal)
+                    self._state.count(
+                        writes=report.writes,
+                        values_to_espocrm=report.values_to_espocrm,
+                        values_to_advoware=report.created + report.updated + report.deleted,
+                    )
         return result
 
     def _remember(self, report: Report, plan: Plan, result: Mapping[str, Any]) -> None:
         """Status and lists of the record, for the people who run it."""
-        open_ends = plan.pending or plan.valve
+        open_ends = plan.pending or plan.valve or (report.dry_run and plan.operations)
         state = RecordState.FAILED if report.errors else RecordState.PENDING if open_ends else RecordState.EQUAL
         counts = {name: len(result[name]) for name in ("conflicts", "held_back", "notices", "pending")}
         counts["withheld"] = len(plan.valve)
@@ -102,9 +142,11 @@ class KommunikationSyncManager:
         if error.system == "Redis":
             return
         needs_person = isinstance(error, NeedsPerson) and error.counts_against_record
+        if isinstance(error, RecordProblem) and error.cause == "missing in EspoCRM":
+            self._state.register_link(report.espo_id, None)
         state = RecordState.PARKED if needs_person else RecordState.FAILED
         cause = f"{error.cause}: {error}" if isinstance(error, RecordProblem) else str(error)
-        self._state.set_status(report.espo_id, RecordStatus(report.betnr, state, cause))
+        self._state.set_status(report.espo_id, RecordStatus(report.betnr or None, state, cause))
 
 
 def detect_kommunikation_changes(old_bet: Mapping[str, Any], new_bet: Mapping[str, Any]) -> bool:

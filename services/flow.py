@@ -1,0 +1,168 @@
+"""What the steps do, without Motia: one function a step. Events, summaries and logs carry ids and counts only.
+
+What is due is remembered in Redis before anything is queued, and forgotten only when a run is through, so a lost event, a
+killed process or a failed system delays a change and never loses it. A key of the due list is an id of EspoCRM, or
+`betnr-N` for a Beteiligter whose record has yet to be found.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from services.errors import InvalidInput
+from services.flow_batch import EVENT_IDS, Batch, Outcome
+from services.flow_pass import PassStatus, begin_pass, pass_status, poll_espocrm, want_pass
+from services.flow_slots import count_slots
+from services.flow_wiring import Wiring, wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["accept", "cleanup", "detect", "reconcile", "request_pass", "status", "sync"]
+
+GRACE_SECONDS = 90.0
+"""An event has this long before `reconcile` sends out another one for the same record."""
+
+DUE_AT_ONCE = 1000
+WALK_DEFAULT = 100
+
+_ESPO_ID = re.compile(r"[A-Za-z0-9]{1,36}")
+_BETNR = re.compile(r"[1-9][0-9]{0,9}")
+
+
+def accept(ids: Sequence[str], quelle: str) -> list[dict[str, Any]]:
+    """Remembers reported ids as due and gives the events to emit. Raises `InvalidInput`, or what Redis says."""
+    wanted = _checked(ids, quelle)
+    wired = wiring()
+    keys = wanted if quelle == "espocrm" else [_betnr_key(betnr) for betnr in wanted]
+    if keys:
+        wired.state.ring(keys, delay=GRACE_SECONDS)
+    return _events(wanted, quelle)
+
+
+def detect(data: Any) -> dict[str, Any]:
+    """Looks at both sides of each record and says which direction has work."""
+    ids, quelle = _parsed(data)
+    wired = wiring()
+    batch = Batch(wired)
+    espo_ids = _resolve(wired, ids) if quelle == "advoware" else ids
+    looks = batch.each(espo_ids, wired.manager.look_at_record)
+    to_espocrm = [look.espo_id for look in looks if look.result and look.result["writes_espocrm"]]
+    to_advoware = [
+        look.espo_id
+        for look in looks
+        if look.result and look.result["writes_advoware"] and not look.result["writes_espocrm"]
+    ]
+    more = {"stop_removals": True} if _mass_removal(looks) else {}
+    batch.settle(look for look in looks if look.espo_id not in {*to_espocrm, *to_advoware})
+    summary = batch.summary() | {"to_espocrm": len(to_espocrm), "to_advoware": len(to_advoware)}
+    return {
+        "to_espocrm": _events(to_espocrm, quelle, **more),
+        "to_advoware": _events(to_advoware, quelle, **more),
+        "summary": summary,
+    }
+
+
+def sync(data: Any, direction: str) -> dict[str, Any]:
+    """Carries out one direction for each record. `follow_up`: events for the other direction, where it has work now."""
+    ids, quelle = _parsed(data)
+    wired = wiring()
+    batch = Batch(wired)
+    stop = bool(data.get("stop_removals"))
+    outcomes = batch.each(ids, lambda espo_id: wired.manager.sync_record(espo_id, direction, stop_removals=stop))
+    other = {outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["pending"]}
+    batch.settle(outcome for outcome in outcomes if outcome.espo_id not in other)
+    more = {"stop_removals": True} if stop else {}
+    follow_up = [outcome.espo_id for outcome in outcomes if outcome.espo_id in other]
+    return {"follow_up": _events(follow_up, quelle, **more), "summary": batch.summary() | {"follow_up": len(follow_up)}}
+
+
+def reconcile() -> dict[str, Any]:
+    """One tick: a full pass where one is wanted; else changes in EspoCRM, a piece of the walk, and what is due."""
+    wired = wiring()
+    started = begin_pass(wired)
+    if started is not None:
+        number, ids = started
+        events = _events(ids, "reconcile", size=wired.batch)
+        return {"events": events, "summary": {"pass": number, "records": len(ids)}}
+    changed = poll_espocrm(wired)
+    walked = [espo_id for espo_id, _ in wired.state.next_links(wired.walk)] if wired.walk else []
+    due = wired.state.due(DUE_AT_ONCE)
+    ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr-")), *walked]))
+    if ids:
+        wired.state.ring([*changed], delay=GRACE_SECONDS)
+    betnrs = [key.removeprefix("betnr-") for key in due if key.startswith("betnr-")]
+    summary = {"changed": len(changed), "walked": len(walked), "due": len(due)}
+    return {"events": _events(ids, "reconcile", size=wired.batch) + _events(betnrs, "advoware"), "summary": summary}
+
+
+def cleanup() -> dict[str, Any]:
+    """Counts slots, reports who has too many, drops what is past its retention."""
+    wired = wiring()
+    return {"summary": count_slots(wired) | {"journal_entries_dropped": wired.state.cleanup()}}
+
+
+def request_pass() -> None:
+    """Asks `reconcile` for a full pass over all records with its next tick."""
+    want_pass(wiring())
+
+
+def status() -> PassStatus:
+    """Where the last full pass is, in counts."""
+    return pass_status(wiring())
+
+
+# -------------------------------------------------------------------------------------------------------------- inside
+
+
+def _checked(ids: Sequence[str], quelle: str) -> list[str]:
+    pattern = {"espocrm": _ESPO_ID, "reconcile": _ESPO_ID, "advoware": _BETNR}.get(quelle)
+    if pattern is None:
+        raise InvalidInput("Unknown quelle; it is espocrm, advoware or reconcile.")
+    if not isinstance(ids, list) or not all(isinstance(one, str) and pattern.fullmatch(one) for one in ids):
+        raise InvalidInput(f"ids is not a list of ids of {quelle}.")
+    return list(dict.fromkeys(ids))
+
+
+def _parsed(data: Any) -> tuple[list[str], str]:
+    if not isinstance(data, dict) or not isinstance(data.get("quelle"), str):
+        raise InvalidInput("An event needs ids and quelle.")
+    ids = _checked(data.get("ids", []), data["quelle"])
+    if len(ids) > EVENT_IDS:
+        raise InvalidInput(f"An event holds at most {EVENT_IDS} ids.")
+    return ids, data["quelle"]
+
+
+def _events(ids: Sequence[str], quelle: str, *, size: int = EVENT_IDS, **more: Any) -> list[dict[str, Any]]:
+    return [{"ids": list(ids[n : n + size]), "quelle": quelle, **more} for n in range(0, len(ids), size)]
+
+
+def _betnr_key(betnr: str) -> str:
+    return f"betnr-{betnr}"
+
+
+def _resolve(wired: Wiring, betnrs: Sequence[str]) -> list[str]:
+    """The records of Beteiligte reported by number. One that nobody is linked to is settled: there is nothing to do."""
+    numbers = [int(betnr) for betnr in betnrs]
+    known = wired.state.espo_ids(numbers)
+    unknown = [number for number in numbers if not known.get(number)]
+    rows = wired.espocrm.find_by_betnr(unknown) if unknown else []
+    wired.state.register_links((row.id, row.betnr) for row in rows)
+    ids = [espo_id for number in numbers for espo_id in known.get(number, ())] + [row.id for row in rows]
+    ids = list(dict.fromkeys(ids))
+    if ids:
+        wired.state.ring(ids, delay=GRACE_SECONDS)
+    keys = [_betnr_key(betnr) for betnr in betnrs]
+    for key, token in wired.state.due_token(keys).items():
+        wired.state.settle(key, token)
+    return ids
+
+
+def _mass_removal(looks: Iterable[Outcome]) -> bool:
+    """The valve of a run over many records: more than three values, and more than half of what is linked, would go."""
+    seen = [look.result for look in looks if look.result]
+    removing = [result["removals"] for result in seen]
+    linked = sum(result["linked"] for result in seen)
+    several = sum(1 for count in removing if count) > 1
+    return several and sum(removing) > 3 and 2 * sum(removing) > linked  # noqa: PLR2004 - the valve's limit

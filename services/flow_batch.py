@@ -1,0 +1,105 @@
+"""Works on the records of one event, several at once, and keeps the due list right about each of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from services.errors import LeaseBusy, NeedsPerson, RecordProblem, SyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from services.flow_wiring import Wiring
+
+EVENT_IDS = 100
+"""Ids an event at most: an event travels as one process argument."""
+
+WORK_SECONDS = 90.0
+"""No record is begun later than this: the step's time limit is 120 s, and what is left comes back from the due list."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one record. `result` None: it failed, or was not begun."""
+
+    espo_id: str
+    token: str
+    result: dict[str, Any] | None = field(default=None, repr=False)
+
+
+class Batch:
+    """One event's records. A failure is put on the due list with its cause; it never stops the others.
+
+    Where a system is down, one record finds out, and the rest is put off at once instead of waiting for it in turn.
+    """
+
+    def __init__(self, wired: Wiring) -> None:
+        self._wired, self._state = wired, wired.state
+        self._down: SyncError | None = None
+        self._until = time.monotonic() + WORK_SECONDS
+        self._lock = threading.Lock()
+        self._counts = {"records": 0, "failed": 0, "postponed": 0, "errors": 0, "to_espocrm": 0, "to_advoware": 0}
+
+    def each(self, ids: Sequence[str], work: Callable[[str], dict[str, Any]]) -> list[Outcome]:
+        """Works on every id and gives the outcomes in order of the ids."""
+        tokens = self._state.due_token(list(ids)) if ids else {}
+        outcomes = [Outcome(espo_id, tokens.get(espo_id, "")) for espo_id in ids]
+        self._counts["records"] = len(outcomes)
+        with ThreadPoolExecutor(max_workers=max(1, min(self._wired.workers, len(outcomes)))) as pool:
+            list(pool.map(lambda outcome: self._one(outcome, work), outcomes))
+        return outcomes
+
+    def _one(self, outcome: Outcome, work: Callable[[str], dict[str, Any]]) -> None:
+        if self._down is not None or time.monotonic() > self._until:
+            self._put_off(outcome.espo_id, str(self._down or "no time left in this step"), counts=False)
+            return
+        try:
+            outcome.result = work(outcome.espo_id)
+        except SyncError as error:
+            self._failed(outcome, error)
+        except Exception as error:  # noqa: BLE001 - a bug in one record must not stop the others; its text may hold values
+            self._put_off(outcome.espo_id, f"Bug: {type(error).__name__}", counts=True)
+
+    def _failed(self, outcome: Outcome, error: SyncError) -> None:
+        system_down = not error.counts_against_record and not isinstance(error, LeaseBusy)
+        if system_down:
+            self._down = error
+        if isinstance(error, RecordProblem):
+            # Its status says parked and why. It is looked at again when either side rings, or the walk comes by.
+            self._state.settle(outcome.espo_id, outcome.token)
+            self._count(failed=1)
+            return
+        if isinstance(error, NeedsPerson) and error.counts_against_record:
+            self._state.park(outcome.espo_id, str(error))
+            self._count(failed=1, errors=1)
+            return
+        self._put_off(outcome.espo_id, str(error), counts=error.counts_against_record)
+
+    def _put_off(self, espo_id: str, cause: str, *, counts: bool) -> None:
+        self._state.postpone(espo_id, cause, counts=counts)
+        self._count(postponed=1, failed=int(counts))
+
+    def settle(self, outcomes: Iterable[Outcome]) -> None:
+        """Takes records off the due list that are through. One with errors of single values stays on it."""
+        for outcome in outcomes:
+            if outcome.result is None:
+                continue
+            errors = outcome.result["advoware_to_espocrm"]["errors"] + outcome.result["espocrm_to_advoware"]["errors"]
+            if errors:
+                self._count(errors=1)
+                self._put_off(outcome.espo_id, errors[0], counts=True)
+            elif outcome.token:
+                self._state.settle(outcome.espo_id, outcome.token)
+
+    def _count(self, **more: int) -> None:
+        with self._lock:
+            for name, number in more.items():
+                self._counts[name] += number
+
+    def summary(self) -> dict[str, int]:
+        """Counts for the log."""
+        return {name: number for name, number in self._counts.items() if number or name == "records"}
