@@ -110,13 +110,18 @@ def agreed_before(view: BaseView, record: EspoRecord) -> dict[int, str | None]:
     held = items_by_key(record)
     agreed: dict[int, str | None] = {}
     for write in view.base.open_writes if view.base is not None else ():
-        only_marker = write.before_tlf == write.after_tlf
-        if write.entry_id and only_marker and write.after_tlf.strip() and canonical_key(write.after_tlf) in held:
-            agreed[write.entry_id] = write.after_tlf
-        elif write.entry_id and only_marker and not write.after_tlf.strip():
-            marker = parse_remark(write.before_bemerkung, write.before_tlf).marker
-            if marker is not None and marker.base is not None and canonical_key(marker.base) not in held:
-                agreed[write.entry_id] = None
+        if not write.entry_id or write.before_tlf != write.after_tlf:
+            continue
+        stored = view.entries.get(write.entry_id)
+        marker = parse_remark(write.before_bemerkung, write.before_tlf).marker
+        before = marker.base if marker is not None else stored.value if stored is not None else None
+        old, new = canonical_key(before or ""), canonical_key(write.after_tlf)
+        if write.after_tlf.strip():
+            # A replaced value that EspoCRM still holds has yet to leave: nothing is agreed on until then.
+            if new in held and (before is None or old == new or old not in held):
+                agreed[write.entry_id] = write.after_tlf
+        elif before is not None and old not in held:
+            agreed[write.entry_id] = None
     return agreed
 
 

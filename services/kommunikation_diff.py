@@ -91,7 +91,16 @@ class _Items:
         return None
 
     def take_partner(self, group: list[Entry | Gone]) -> EspoItem | None:
-        """The first unclaimed item of the group's array whose type fits one of the group."""
+        """The first unclaimed item of the group's array whose type fits one of the group.
+
+        Where a run was interrupted while it wrote e' into the entries of a group, those that have it claim it already:
+        the rest still gets what was intended for it.
+        """
+        for subject in group:
+            intended = subject.intended if isinstance(subject, Entry) else None
+            item = self.claim(canonical_key(intended)) if intended else None
+            if item is not None:
+                return item
         first = group[0]
         art = art_of(first.base or "", first.kz)
         for position, item in enumerate(self.all):
@@ -115,13 +124,24 @@ def _advoware_state(subject: Entry | Gone) -> AdvowareIs:
     return AdvowareIs.CHANGED if subject.changed else AdvowareIs.SAME
 
 
-def _based_lines(subjects: list[Entry | Gone], items: _Items) -> dict[int, Line]:
-    """Lines of everything that has a base, by entry id."""
+def _left_behind(subject: Entry | Gone, subjects: list[Entry | Gone], newcomers: set[str]) -> bool:
+    """Whether an interrupted run still has to change this entry although EspoCRM holds its base.
+
+    Its base had vanished there, and the same run brought the value back for an entry that somebody had just typed it into.
+    """
+    if not isinstance(subject, Entry) or subject.intended is None:
+        return False
+    others = {s.key for s in subjects if isinstance(s, Entry) and s.id != subject.id and s.intended is None}
+    return subject.base_key in newcomers | others
+
+
+def _based_lines(subjects: list[Entry | Gone], items: _Items, newcomers: set[str]) -> dict[int, Line]:
+    """Lines of everything that has a base, by entry id. `newcomers`: keys of live entries without a base."""
     lines: dict[int, Line] = {}
     vanished: dict[str, list[Entry | Gone]] = {}
     for subject in subjects:
         state = _advoware_state(subject)
-        item = items.claim_base(subject)
+        item = None if _left_behind(subject, subjects, newcomers) else items.claim_base(subject)
         espo = EspoIs.SAME
         if item is None and isinstance(subject, Entry) and state is AdvowareIs.CHANGED:
             item, espo = items.claim(subject.key), EspoIs.AS_ADVOWARE
@@ -182,7 +202,8 @@ def compare(beteiligter: Beteiligter, record: EspoRecord, view: BaseView) -> Com
     for entry in synced:
         if entry.changed and not entry.blank:
             items.claim(entry.key)
-    found: dict[int, Line | None] = {**baseless, **_based_lines(sorted(based, key=lambda s: s.id), items)}
+    newcomers = {entry.key for entry in synced if entry.base is None and not entry.blank}
+    found: dict[int, Line | None] = {**baseless, **_based_lines(sorted(based, key=lambda s: s.id), items, newcomers)}
     lines = []
     held = {entry.key for entry in synced if not entry.blank}
     for _, line in sorted(found.items()):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Entry:
     """One entry. `base`: the value last agreed on, None without one. `fresh`: nothing may be removed because of it.
 
-    `form`: how much of a marker the remark had room for when we last wrote it.
+    `form`: how much of a marker the remark had room for when we last wrote it. `intended`: what an interrupted run was about
+    to write into this entry, which still is as it was then ('': it was to be emptied).
     """
 
     id: int
@@ -31,6 +32,7 @@ class Entry:
     stored: BaseEntry | None
     fresh: bool
     form: MarkerForm = MarkerForm.FULL
+    intended: str | None = field(repr=False, default=None)
 
     @property
     def kz(self) -> int:
@@ -117,6 +119,14 @@ class BaseView:
         ours = (w for w in writes if w.entry_id in {0, raw.id})
         return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)
 
+    def intended(self, raw: Kommunikation) -> str | None:
+        """What an interrupted run was about to write into this entry, which still is as it was; None: nothing."""
+        now = (raw.tlf or "", raw.bemerkung or "")
+        for w in () if self.base is None else self.base.open_writes:
+            if w.entry_id == raw.id and (w.before_tlf, w.before_bemerkung) == now and w.after_tlf != w.before_tlf:
+                return w.after_tlf
+        return None
+
 
 def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | None, bool]:
     """The base value of an entry and whether it is fresh."""
@@ -158,6 +168,7 @@ def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
                 stored=stored,
                 fresh=fresh,
                 form=stored.marker_form if stored else view.forms.get(raw.id, MarkerForm.FULL),
+                intended=view.intended(raw),
             )
         )
     return entries

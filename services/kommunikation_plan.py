@@ -275,7 +275,9 @@ class _Planner:
         """Keys that must stay in EspoCRM: what a live entry holds, and what a change not carried out still needs."""
         stays = {entry.key for entry in self.live}
         for line in self.lines:
-            if line.row.number in {4, 8, 11} and fates[id(line)] is not _Fate.GO and line.subject is not None:
+            waits = line.row.number in {4, 8, 11} and fates[id(line)] is not _Fate.GO
+            # `saved`: an emptied entry gets its value back, so no entry that changed away from it may take it along.
+            if line.subject is not None and (waits or line.saved):
                 stays.add(line.subject.base_key)
         return stays
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from services.kommunikation_base import base_after, fresh_base
+from services.kommunikation_base import agreed_before, base_after, fresh_base
 from services.kommunikation_entry import BaseView
 from services.kommunikation_mapper import (
     canonical_key,
@@ -30,8 +30,8 @@ from services.kommunikation_types import (
     EspoRecord,
     Kommunikation,
     MarkerForm,
-    OpenWrite,
 )
+from services.kommunikation_writer import AdvowareOperation, announced
 from tests.core.builders import AskNobody
 
 
@@ -76,11 +76,9 @@ Step = Operation | Arrays
 
 
 def steps(plan: Plan) -> list[Step]:
-    """The requests of a run in order: writes to Advoware, one PUT, then markers and slots."""
-    operations = [op for op in plan.operations if isinstance(op, (CreateEntry, WriteEntry, EmptyEntry, SetMarker))]
-    late = [op for op in operations if isinstance(op, SetMarker) or (isinstance(op, EmptyEntry) and op.row in {8, 9})]
-    early: list[Step] = [op for op in operations if op not in late]
-    return [*early, *([plan.arrays] if plan.arrays else []), *late]
+    """The requests of a run in order: one PUT, then the writes to Advoware, markers and slots last."""
+    put_first: list[Step] = [plan.arrays] if plan.arrays else []
+    return put_first + [op for op in plan.operations if isinstance(op, AdvowareOperation)]
 
 
 def apply(world: World, step: Step) -> World:
@@ -152,7 +150,14 @@ def remember(world: World, plan: Plan) -> World:
     """The base store after a run that was carried out and read back."""
     if not world.view.keeps_base:
         return replace(world, view=BaseView(keeps_base=False, base=None))
-    base = base_after(world.advoware, world.espocrm, world.view, moves=plan.moves, unfinished=plan.unfinished)
+    base = base_after(
+        world.advoware,
+        world.espocrm,
+        world.view,
+        moves=plan.moves,
+        unfinished=plan.unfinished,
+        withheld=plan.withheld,
+    )
     return replace(world, view=BaseView(keeps_base=True, base=base))
 
 
@@ -162,9 +167,8 @@ def intend(world: World, plan: Plan) -> World:
     if not view.keeps_base:
         return world
     base = view.base or Base(world.advoware.betnr, fresh_base(world.advoware, view))
-    made = [op for op in plan.operations if isinstance(op, CreateEntry)]
-    announced = tuple(OpenWrite(0, op.kz, "", "", op.value, _remark(op)) for op in made)
-    noted = replace(base, moves={**base.moves, **plan.moves}, open_writes=announced)
+    writes = tuple(announced(op) for op in plan.operations if isinstance(op, AdvowareOperation))
+    noted = replace(base, moves=dict(plan.moves), open_writes=writes, withheld=tuple(plan.withheld))
     return replace(world, view=BaseView(keeps_base=True, base=noted))
 
 
@@ -193,4 +197,5 @@ def interrupted(world: World, after: int, rules: Rules | None = None) -> World:
     world = intend(world, plan)
     for step in steps(plan)[:after]:
         world = apply(world, step)
-    return world
+    seen = agreed_before(world.view, world.espocrm)
+    return replace(world, view=replace(world.view, agreed=seen))

@@ -30,7 +30,8 @@ def base_of(entry: Sketch, store: str) -> str:
         return ""
     if entry.gone:
         return entry.base
-    hash_fits = bool(entry.now) and spelled(entry.now, entry.spelling) == spelled(entry.base, entry.base_spelling)
+    shown = spelled(entry.now, entry.spelling) if entry.now else ""
+    hash_fits = bool(shown) and spelled(entry.base, entry.base_spelling) in {shown, shown.strip()}
     readable = entry.marker == "full" or (entry.marker == "hash" and hash_fits)
     if store == "filled":
         return entry.base if entry.known else ""
@@ -65,7 +66,7 @@ def pair(picture: Picture, bases: dict[int, str]) -> dict[int, str]:
     return partners
 
 
-def row_of(entry: Sketch, base: str, held: list[str], partner: str) -> int | None:  # noqa: C901, PLR0911, PLR0912
+def row_of(entry: Sketch, base: str, held: list[str], partner: str) -> int | None:  # noqa: PLR0911
     """The table, line by line as it is printed."""
     now = entry.now
     if not base:

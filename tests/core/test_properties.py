@@ -143,8 +143,10 @@ def test_a_crash_after_any_request_ends_in_the_same_state(picture: Picture, rule
     whole = settle(world, rules)
     for cut in range(len(steps(world.plan(rules))) + 1):
         again = settle(interrupted(world, cut, rules), rules)
-        assert again.advoware_keys() == whole.advoware_keys(), f"after {cut} requests"
-        assert again.espocrm_keys() == whole.espocrm_keys(), f"after {cut} requests"
+        assert again.values() == whole.values(), f"after {cut} requests"
+        # How many entries hold one value is remembered by a base store only.
+        if world.view.keeps_base:
+            assert again.advoware_keys() == whole.advoware_keys(), f"after {cut} requests"
 
 
 @FEW
