@@ -47,7 +47,7 @@ def detect(data: Any) -> dict[str, Any]:
     wired = wiring()
     batch = Batch(wired)
     espo_ids = _resolve(wired, ids) if quelle == "advoware" else ids
-    looks = batch.each(espo_ids, wired.manager.look_at_record)
+    looks = batch.each(espo_ids, wired.manager.look_at_record, only_due=not data.get("walk"))
     to_espocrm = [look.espo_id for look in looks if look.result and look.result["writes_espocrm"]]
     to_advoware = [
         look.espo_id
@@ -55,6 +55,9 @@ def detect(data: Any) -> dict[str, Any]:
         if look.result and look.result["writes_advoware"] and not look.result["writes_espocrm"]
     ]
     more = {"stop_removals": True} if _mass_removal(looks) else {}
+    if data.get("walk") and (to_espocrm or to_advoware):
+        # The walk rings for nobody; from here on the record is due until a sync is through.
+        wired.state.ring([*to_espocrm, *to_advoware], delay=GRACE_SECONDS)
     batch.settle(look for look in looks if look.espo_id not in {*to_espocrm, *to_advoware})
     summary = batch.summary() | {"to_espocrm": len(to_espocrm), "to_advoware": len(to_advoware)}
     return {
@@ -89,12 +92,12 @@ def reconcile() -> dict[str, Any]:
     changed = poll_espocrm(wired)
     walked = [espo_id for espo_id, _ in wired.state.next_links(wired.walk)] if wired.walk else []
     due = wired.state.due(DUE_AT_ONCE)
-    ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr-")), *walked]))
-    if ids:
-        wired.state.ring([*changed], delay=GRACE_SECONDS)
+    ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr-"))]))
+    walked = [espo_id for espo_id in walked if espo_id not in set(ids)]
     betnrs = [key.removeprefix("betnr-") for key in due if key.startswith("betnr-")]
-    summary = {"changed": len(changed), "walked": len(walked), "due": len(due)}
-    return {"events": _events(ids, "reconcile", size=wired.batch) + _events(betnrs, "advoware"), "summary": summary}
+    events = _events(ids, "reconcile", size=wired.batch) + _events(betnrs, "advoware")
+    events += _events(walked, "reconcile", size=wired.batch, walk=True)
+    return {"events": events, "summary": {"changed": len(changed), "walked": len(walked), "due": len(due)}}
 
 
 def cleanup() -> dict[str, Any]:

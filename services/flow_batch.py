@@ -44,10 +44,13 @@ class Batch:
         self._lock = threading.Lock()
         self._counts = {"records": 0, "failed": 0, "postponed": 0, "errors": 0, "to_espocrm": 0, "to_advoware": 0}
 
-    def each(self, ids: Sequence[str], work: Callable[[str], dict[str, Any]]) -> list[Outcome]:
-        """Works on every id and gives the outcomes in order of the ids."""
+    def each(self, ids: Sequence[str], work: Callable[[str], dict[str, Any]], *, only_due: bool = True) -> list[Outcome]:
+        """Works on every id and gives the outcomes in order of the ids.
+
+        `only_due`: an id that is not due any more was settled by an earlier event for it, so there is nothing left to do.
+        """
         tokens = self._state.due_token(list(ids)) if ids else {}
-        outcomes = [Outcome(espo_id, tokens.get(espo_id, "")) for espo_id in ids]
+        outcomes = [Outcome(espo_id, tokens.get(espo_id, "")) for espo_id in ids if tokens.get(espo_id) or not only_due]
         self._counts["records"] = len(outcomes)
         with ThreadPoolExecutor(max_workers=max(1, min(self._wired.workers, len(outcomes)))) as pool:
             list(pool.map(lambda outcome: self._one(outcome, work), outcomes))
