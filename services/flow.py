@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import InvalidInput
 from services.flow_batch import EVENT_IDS, Batch, Outcome
-from services.flow_pass import PassStatus, begin_pass, pass_status, poll_espocrm, want_pass
+from services.flow_pass import PassStatus, begin_pass, note_recent, pass_status, poll_espocrm, recent, want_pass
 from services.flow_slots import count_slots
 from services.flow_wiring import Wiring, wiring
 
@@ -74,6 +74,7 @@ def sync(data: Any, direction: str) -> dict[str, Any]:
     batch = Batch(wired)
     stop = bool(data.get("stop_removals"))
     outcomes = batch.each(ids, lambda espo_id: wired.manager.sync_record(espo_id, direction, stop_removals=stop))
+    note_recent(wired, [outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["plan"]])
     other = {outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["pending"]}
     batch.settle(outcome for outcome in outcomes if outcome.espo_id not in other)
     more = {"stop_removals": True} if stop else {}
@@ -90,10 +91,10 @@ def reconcile() -> dict[str, Any]:
         events = _events(ids, "reconcile", size=wired.batch)
         return {"events": events, "summary": {"pass": number, "records": len(ids)}}
     changed = poll_espocrm(wired)
-    walked = [espo_id for espo_id, _ in wired.state.next_links(wired.walk)] if wired.walk else []
+    walked = [*recent(wired), *(espo_id for espo_id, _ in wired.state.next_links(wired.walk))] if wired.walk else []
     due = wired.state.due(DUE_AT_ONCE)
     ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr-"))]))
-    walked = [espo_id for espo_id in walked if espo_id not in set(ids)]
+    walked = [espo_id for espo_id in dict.fromkeys(walked) if espo_id not in set(ids)]
     betnrs = [key.removeprefix("betnr-") for key in due if key.startswith("betnr-")]
     events = _events(ids, "reconcile", size=wired.batch) + _events(betnrs, "advoware")
     events += _events(walked, "reconcile", size=wired.batch, walk=True)

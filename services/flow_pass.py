@@ -17,6 +17,11 @@ START_OF_TIME = "1970-01-01 00:00:00"
 FULL_PASS_GRACE = 600.0
 """How long the events of a full pass have before what is still due is sent out again."""
 
+RECENT_RECORDS = 50
+RECENT_SECONDS = 3600.0
+"""Records changed this lately are read with every tick, up to this many of them."""
+
+_RECENT = "recent"
 _WANTED, _PASS, _CURSOR, _SEEN = "pass_wanted", "pass", "espocrm_cursor", "espocrm_seen"
 _VALUES_OUT, _VALUES_IN, _WRITES = "values_to_espocrm", "values_to_advoware", "writes"
 
@@ -97,6 +102,26 @@ def poll_espocrm(wired: Wiring) -> list[str]:
         state.set_mark(_CURSOR, newest)
         state.set_mark(_SEEN, json.dumps(sorted(at_newest)))
     return list(dict.fromkeys(linked))
+
+
+def note_recent(wired: Wiring, espo_ids: list[str]) -> None:
+    """Remembers whose values were just carried over: where people work now, the next change is likely.
+
+    Two workers may write the mark at once and one list is lost then: the walk comes by all the same, only later.
+    """
+    if not espo_ids:
+        return
+    known = json.loads(wired.state.get_mark(_RECENT) or "{}")
+    now = wired.now()
+    known = {**known, **dict.fromkeys(espo_ids, now)}
+    newest = sorted(known.items(), key=lambda pair: -pair[1])[:RECENT_RECORDS]
+    wired.state.set_mark(_RECENT, json.dumps(dict(newest)))
+
+
+def recent(wired: Wiring) -> list[str]:
+    """The records changed within the last hour, newest first."""
+    known = json.loads(wired.state.get_mark(_RECENT) or "{}")
+    return [espo_id for espo_id, at in known.items() if wired.now() - at < RECENT_SECONDS]
 
 
 def pass_status(wired: Wiring) -> PassStatus:

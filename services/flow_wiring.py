@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from services.errors import Unconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_sync_utils import KommunikationSyncManager
@@ -27,6 +30,7 @@ class Wiring:
     slot_limit: int
     delete_slots: bool
     _parts: dict[str, object]
+    now: Callable[[], float] = time.time
 
     @property
     def manager(self) -> KommunikationSyncManager:
