@@ -67,13 +67,18 @@ def create_app(
             Route("/_sandbox/settings", api.settings, methods=["GET", "POST"]),
             Route("/_sandbox/protect/{id}", api.protect, methods=["PUT", "DELETE"]),
         ],
-        exception_handlers={404: _no_route},
+        exception_handlers={404: _no_route, Exception: _stumbled},
         lifespan=lifespan,
     )
 
 
 async def _no_route(_: Request, __: Exception) -> Response:
     return _page(404, "Not Found")
+
+
+async def _stumbled(_: Request, __: Exception) -> Response:
+    """EspoCRM's own errors have an empty body too; the cause goes to the log."""
+    return _json_response(500, b"")
 
 
 def _page(status: int, title: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -70,9 +70,13 @@ class Database:
         return self._rows.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, *parameters: object) -> sqlite3.Row | None:
-        """Return the first row of a query."""
-        found: sqlite3.Row | None = self._rows.execute(sql, parameters).fetchone()
-        return found
+        """Return the first row of a query.
+
+        All rows are fetched: a query left half-way keeps its snapshot of the file, and the next write on it fails when the
+        other system, which has a connection of its own to the same file, has written meanwhile.
+        """
+        found = self.rows(sql, *parameters)
+        return found[0] if found else None
 
     def run(self, sql: str, *parameters: object) -> sqlite3.Cursor:
         """Run a statement that changes something."""

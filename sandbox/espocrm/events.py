@@ -63,7 +63,7 @@ class EventQueue:
                 self._add(f"{entity.name}.fieldUpdate.{field}", record_id, user_id, {"id": record_id, **values})
 
     def _add(self, event: str, target_id: str, user_id: str, data: Mapping[str, Any]) -> None:
-        in_use = self._db.row("SELECT 1 FROM espo_webhook WHERE event = ? AND isActive AND NOT deleted", event)
+        in_use = self._db.row("SELECT 1 FROM espo_webhook WHERE event = ? AND isActive AND NOT deleted LIMIT 1", event)
         if in_use:
             self._db.run(
                 "INSERT INTO espo_event (event, target_id, user_id, data) VALUES (?, ?, ?, ?)",

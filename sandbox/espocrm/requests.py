@@ -92,6 +92,11 @@ class Unauthorized(ApiError):
         self.asks = asks
 
 
+def _no_json(constant: str) -> None:
+    """NaN and Infinity are no JSON for PHP."""
+    raise ValueError(constant)
+
+
 async def body(request: Request) -> dict[str, Any]:
     """Return the JSON object of the body; a body that isn't declared as JSON, an empty one and an array count as none.
 
@@ -103,7 +108,7 @@ async def body(request: Request) -> dict[str, Any]:
     if content_type != "application/json" or not raw.strip():
         return {}
     try:
-        data = json.loads(raw)
+        data = json.loads(raw, parse_constant=_no_json)
     except ValueError:
         raise ApiError(500) from None
     if isinstance(data, list):

@@ -215,7 +215,7 @@ class SharedObjects:
     def _held_by_protected(self, record_id: str, shared_id: int) -> bool:
         row = self._db.row(
             "SELECT 1 FROM espo_link l JOIN espo_record r ON r.id = l.record_id"
-            " WHERE l.shared_id = ? AND r.protected AND NOT r.deleted AND r.id <> ?",
+            " WHERE l.shared_id = ? AND r.protected AND NOT r.deleted AND r.id <> ? LIMIT 1",
             shared_id,
             record_id,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ _LOCAL_PART = re.compile(rf"(?:{_ATOM}|{_QUOTED})(?:\.(?:{_ATOM}|{_QUOTED}))*@")
 _LABEL = re.compile(r"(?:xn--)?[a-z0-9]+(?:-+[a-z0-9]+)*", re.IGNORECASE)
 _TOP_LABEL = re.compile(r"(?:[a-z][a-z0-9]*|xn--[a-z0-9]+)(?:-+[a-z0-9]+)*", re.IGNORECASE)
 _LONGEST_ADDRESS, _LONGEST_LOCAL_PART, _LONGEST_LABEL = 254, 64, 63
+_BEYOND_ANY_INT = 2**63
 _NUMBER_CHARACTERS = re.compile(r"[0-9A-Za-z_@:#+().\- ]+")
 _INT = re.compile(r"[ \t\n\r\v\f]*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?[ \t\n\r\v\f]*")
 _TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
@@ -116,7 +118,8 @@ def to_int(value: Any) -> int | None:
     """Return PHP's `intval` of a numeric value."""
     if value is None or value == "":
         return None
-    return int(value) if isinstance(value, int) else int(float(value))
+    number = value if isinstance(value, int) else float(value)
+    return int(number) if math.isfinite(number) else _BEYOND_ANY_INT
 
 
 def to_datetime(value: Any) -> Any:

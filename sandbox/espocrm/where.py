@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _COMPARISONS = {
-    "equals": "{0} = ?",
-    "notEquals": "{0} IS NOT ?",
+    "equals": "{0} IS ?",
+    "notEquals": "{0} <> ?",
     "greaterThan": "{0} > ?",
     "greaterThanOrEquals": "{0} >= ?",
     "lessThan": "{0} < ?",
@@ -94,6 +94,8 @@ def _comparison(attribute: Attribute, kind: str, value: Any) -> Clause:
 
 
 def _plain(column: str, kind: str, value: Any) -> Clause:
+    if kind == "notEquals" and value is None:
+        kind = "isNotNull"
     if kind in {"isNull", "isNotNull"}:
         return Clause(f"{column} {'IS' if kind == 'isNull' else 'IS NOT'} NULL", ())
     if kind in {"isTrue", "isFalse"}:
@@ -147,9 +149,9 @@ def _address(field: str, kind: str, value: Any) -> Clause:
     if kind in _NEGATED:
         return _address(field, _NEGATED[kind], value).negated()
     if kind == "isNull":
-        return _exists(field, Clause(_EVERYTHING, ())).negated()
+        return _holders(field, Clause(_EVERYTHING, ())).negated()
     # An address's name differs from its key in case only, and the column ignores case.
-    return _exists(field, _plain("s.key", kind, value))
+    return _holders(field, _plain("s.key", kind, value))
 
 
 def _flag(attribute: str, kind: str, value: Any) -> Clause:
@@ -157,13 +159,14 @@ def _flag(attribute: str, kind: str, value: Any) -> Clause:
     column = {"OptedOut": "s.optOut", "Invalid": "s.invalid"}[flag]
     if isinstance(value, str):
         value = value in {"1", "true"}
-    return _exists(field, _plain(column, kind, value).also(Clause("l.is_primary", ())))
+    return _holders(field, _plain(column, kind, value).also(Clause("l.is_primary", ())))
 
 
-def _exists(field: str, inner: Clause) -> Clause:
+def _holders(field: str, inner: Clause) -> Clause:
+    """Return "the record is linked to an object like this"; written so that the index of the objects is used."""
     return Clause(
-        "EXISTS (SELECT 1 FROM espo_link l JOIN espo_shared s ON s.id = l.shared_id"  # noqa: S608 - no value in it
-        f" WHERE l.record_id = r.id AND l.field = ? AND {inner.sql})",
+        "r.id IN (SELECT l.record_id FROM espo_shared s JOIN espo_link l ON l.shared_id = s.id"  # noqa: S608 - no value
+        f" WHERE s.field = ? AND {inner.sql})",
         (field, *inner.values),
     )
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -161,6 +162,12 @@ def test_bodies_that_count_as_none(espo: Espo, record: str, body: str, content_t
     assert espo.get(record)["modifiedById"] is None
 
 
+def test_what_python_but_not_php_takes_for_json_is_malformed(espo: Espo, record: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = espo.sync.put(f"CBeteiligte/{record}", content='{"betnr": NaN}', headers=headers)
+    assert (answer.status_code, answer.content) == (500, b"")
+
+
 def test_a_charset_beside_the_content_type_does_no_harm(espo: Espo, record: str) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     assert espo.sync.put(f"CBeteiligte/{record}", content='{"betnr": 9}', headers=headers).json()["betnr"] == 9
@@ -199,6 +206,7 @@ def test_values_are_cleaned_before_they_are_stored(espo: Espo, record: str, attr
         ({"kommunikationHash": "x" * 65}, "kommunikationHash maxLength"),
         ({"betnr": "abc"}, "betnr valid"),
         ({"betnr": 2**40}, "betnr rangeInternal"),
+        ({"betnr": "1e999"}, "betnr rangeInternal"),
         ({"betnr": True}, "betnr valid"),
         ({"syncStatus": "unbekannt"}, "syncStatus valid"),
         ({"advowareLastSync": "2026-01-02"}, "advowareLastSync valid"),
@@ -357,6 +365,26 @@ def test_a_file_is_opened_again_with_its_records_and_webhooks(tmp_path: Path) ->
         assert espo.get(record) == before
         assert espo.sync.get(f"Webhook/{hook['id']}").json()["secretKey"] == hook["secretKey"]
         assert espo.put(record, betnr=1)["createdById"] == before["createdById"]
+
+
+def test_another_connection_may_write_to_the_file_in_between(tmp_path: Path) -> None:
+    """The Advoware sandbox keeps its state in the same file."""
+    file = tmp_path / "both.sqlite"
+    store = EspoStore(file)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("CREATE TABLE other (n)")
+    record = store.create_record("CBeteiligte", {"lastName": "Muster"})
+    for number in range(3):
+        store.read_record("CBeteiligte", record)
+        store.count()
+        other.execute("INSERT INTO other VALUES (?)", (number,))
+        store.update_record("CBeteiligte", record, {"betnr": number})
+    other.close()
+
+
+def test_a_store_takes_a_connection_that_is_open() -> None:
+    store = EspoStore(sqlite3.connect(":memory:"))
+    assert store.read_record("CBeteiligte", store.create_record("CBeteiligte", {"lastName": "Muster"})) is not None
 
 
 def test_an_import_keeps_old_national_numbers() -> None:
