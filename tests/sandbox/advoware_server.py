@@ -54,16 +54,18 @@ def token_body(**changed: Any) -> dict[str, Any]:
 
 
 class Advoware:
-    """The sandbox as its users see it: `api` with a token, `people` in front of the firm's own windows."""
+    """The sandbox as its users see it: `api` with a token, `people` in the firm's own windows, `http` a stranger."""
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.people = httpx.Client(base_url=root + "/_sandbox")
-        self.api = httpx.Client(base_url=root + "/api/v1/advonet")
+        # trust_env off: traffic of tests stays on this machine, whatever proxy is set.
+        self.http = httpx.Client(base_url=root, trust_env=False)
+        self.people = httpx.Client(base_url=root + "/_sandbox", trust_env=False)
+        self.api = httpx.Client(base_url=root + "/api/v1/advonet", trust_env=False)
 
     def sign_in(self) -> None:
         """Fetch a token."""
-        answer = httpx.post(self.root + "/api/v1/Token", json=token_body()).raise_for_status()
+        answer = self.http.post("/api/v1/Token", json=token_body()).raise_for_status()
         self.api.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def switch(self, **values: Any) -> None:

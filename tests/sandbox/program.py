@@ -21,16 +21,18 @@ ENV = {name: value or "" for name, value in dotenv_values(ROOT / ".env.sandbox")
 
 @dataclass
 class Sandbox:
-    """A running sandbox: its addresses, its process, and EspoCRM's API as the staff user."""
+    """A running sandbox: its addresses, its process, EspoCRM's API as staff, and people's edits in Advoware."""
 
     process: subprocess.Popen[str]
     advoware: str
     espocrm: str
 
     def __post_init__(self) -> None:
-        """Sign in as staff."""
+        """Open the connections."""
         key = {"X-Api-Key": ENV["SANDBOX_ESPOCRM_STAFF_KEY"]}
-        self.staff = httpx.Client(base_url=self.espocrm + "/api/v1", headers=key)
+        # trust_env off: traffic of tests stays on this machine, whatever proxy is set.
+        self.staff = httpx.Client(base_url=self.espocrm + "/api/v1", headers=key, trust_env=False)
+        self.people = httpx.Client(base_url=self.advoware + "/_sandbox", trust_env=False)
 
 
 def until_ready(output: IO[str]) -> dict[str, str]:

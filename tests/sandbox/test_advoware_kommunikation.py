@@ -91,7 +91,7 @@ def test_versions_are_forty_letters_a_to_p(advoware: Advoware) -> None:
 def test_both_prefixes_and_stray_slashes_lead_to_the_same_beteiligter(advoware: Advoware) -> None:
     betnr = advoware.beteiligter(entry())
     paths = ("/api/v1/advonet/Beteiligte/%d", "/api/v1/Beteiligte/%d", "//api/v1/advonet/Beteiligte/%d/")
-    answers = [httpx.get(advoware.root + path % betnr, headers=advoware.api.headers) for path in paths]
+    answers = [advoware.http.get(advoware.root + path % betnr, headers=advoware.api.headers) for path in paths]
     assert [answer.json() for answer in answers] == [advoware.read(betnr)] * 3
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from sandbox.advoware.store import AdvowareStore
@@ -101,7 +100,7 @@ def test_unknown_switches_and_values_are_refused_by_name(advoware: Advoware) -> 
 
 
 def test_edits_by_people_need_no_token(advoware: Advoware, betnr: int) -> None:
-    assert httpx.get(f"{advoware.root}/_sandbox/beteiligte/{betnr}").status_code == 200
+    assert advoware.http.get(f"/_sandbox/beteiligte/{betnr}").status_code == 200
 
 
 def test_a_file_keeps_everything(tmp_path: Path) -> None:

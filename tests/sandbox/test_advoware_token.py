@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from sandbox.advoware.auth import signature
@@ -13,6 +12,8 @@ from tests.sandbox.advoware_server import Advoware, running, token_body
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import httpx
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +30,11 @@ def advoware(server: Advoware) -> Iterator[Advoware]:
 
 
 def token(advoware: Advoware, body: Any) -> httpx.Response:
-    return httpx.post(advoware.root + "/api/v1/Token", json=body)
+    return advoware.http.post("/api/v1/Token", json=body)
 
 
 def look_up(advoware: Advoware, kanzlei: str) -> httpx.Response:
-    return httpx.get(advoware.root + "/AdvonetConfigurator/api/Url", params={"Kanzlei": kanzlei})
+    return advoware.http.get("/AdvonetConfigurator/api/Url", params={"Kanzlei": kanzlei})
 
 
 @pytest.mark.parametrize(
@@ -152,9 +153,9 @@ def test_an_old_time_stamp_is_refused_only_with_a_window(advoware: Advoware) -> 
 
 def test_no_call_works_without_a_token_or_with_a_foreign_one(advoware: Advoware) -> None:
     betnr = advoware.beteiligter()
-    url = f"{advoware.root}/api/v1/advonet/Beteiligte/{betnr}"
-    assert httpx.get(url).status_code == 401
-    assert httpx.get(url, headers={"Authorization": "Bearer erfunden"}).status_code == 401
+    url = f"/api/v1/advonet/Beteiligte/{betnr}"
+    assert advoware.http.get(url).status_code == 401
+    assert advoware.http.get(url, headers={"Authorization": "Bearer erfunden"}).status_code == 401
     assert advoware.api.get(f"/Beteiligte/{betnr}").status_code == 200
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def beteiligte(systems: Sandbox) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = httpx.get(systems.advoware + "/_sandbox/beteiligte").json()["list"]
+    rows: list[dict[str, object]] = systems.people.get("/beteiligte").json()["list"]
     return rows
 
 
@@ -52,7 +52,7 @@ def test_a_file_keeps_both_systems_over_a_restart_and_is_not_filled_again(tmp_pa
     arguments = ("--db", str(tmp_path / "state" / "sandbox.db"), "--count", "3")
     with running(*arguments) as systems:
         first = beteiligte(systems)
-        httpx.delete(f"{systems.advoware}/_sandbox/beteiligte/{first[0]['betNr']}").raise_for_status()
+        systems.people.delete(f"/beteiligte/{first[0]['betNr']}").raise_for_status()
         systems.staff.post("/CBeteiligte", json={"lastName": "Bleibt"}).raise_for_status()
     with running(*arguments) as systems:
         assert beteiligte(systems) == first[1:]
@@ -69,7 +69,7 @@ def test_credentials_come_from_env_sandbox_and_from_the_environment_where_it_has
 def test_a_switch_can_be_set_at_the_start() -> None:
     switches = ("--advoware-switch", "kommKzInGet=correct", "--advoware-switch", "bemerkungMax=40:truncate")
     with running("--count", "0", *switches) as systems:
-        shown = httpx.get(systems.advoware + "/_sandbox/switches").json()
+        shown = systems.people.get("/switches").json()
     assert shown["kommKzInGet"] == "correct"
     assert shown["bemerkungMax"] == {"length": 40, "mode": "truncate"}
 
@@ -78,7 +78,7 @@ def test_a_switch_can_be_set_at_the_start() -> None:
 def test_it_ends_within_two_seconds_also_with_a_call_under_way(number: signal.Signals) -> None:
     with running("--count", "0") as systems:
         slow = {"system": "espocrm", "kind": "slow", "seconds": 30, "count": -1}
-        httpx.post(systems.espocrm + "/_sandbox/faults", json=slow).raise_for_status()
+        systems.people.post("/faults", json=slow).raise_for_status()
         with pytest.raises(httpx.TimeoutException):
             systems.staff.get("/App/user", timeout=0.2)
         call = socket.create_connection(systems.espocrm.removeprefix("http://").split(":"))  # type: ignore[arg-type]

@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 def pair(systems: Sandbox) -> tuple[int, str]:
     """A new person in both systems: number in Advoware, id in EspoCRM."""
     body = {"name": "Probe", "kommunikation": [{"tlf": "0511 123400", "kommKz": 1, "bemerkung": "nur vormittags"}]}
-    betnr = httpx.post(systems.advoware + "/_sandbox/beteiligte", json=body).raise_for_status().json()["betNr"]
+    betnr = systems.people.post("/beteiligte", json=body).raise_for_status().json()["betNr"]
     record = {"lastName": "Probe", "betnr": betnr, "emailAddressData": [{"emailAddress": "probe@example.com"}]}
     answer = systems.staff.post("/CBeteiligte", json=record, headers={"X-Skip-Duplicate-Check": "true"})
     return betnr, answer.raise_for_status().json()["id"]
@@ -73,12 +73,12 @@ def side(page: Page, name: str) -> Any:
 
 
 def entries(systems: Sandbox, betnr: int) -> list[dict[str, Any]]:
-    answer = httpx.get(f"{systems.advoware}/_sandbox/beteiligte/{betnr}").raise_for_status()
+    answer = systems.people.get(f"/beteiligte/{betnr}").raise_for_status()
     return list(answer.json()["kommunikation"])
 
 
 def test_both_ports_serve_the_same_page_in_german(systems: Sandbox) -> None:
-    pages = [httpx.get(root + "/") for root in (systems.advoware, systems.espocrm)]
+    pages = [httpx.get(root + "/", trust_env=False) for root in (systems.advoware, systems.espocrm)]
     assert pages[0].text == pages[1].text
     assert '<html lang="de">' in pages[0].text
     assert "default-src 'self'" in pages[0].headers["content-security-policy"]
