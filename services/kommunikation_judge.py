@@ -1,0 +1,146 @@
+"""The first pass: may a value go to EspoCRM at all, does the valve let a removal pass, does the direction cover it. Pure."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from services.kommunikation_mapper import art_of, calculate_hash, canonical_key, espo_form, held_back_reason
+from services.kommunikation_rules import SENDING_ROWS, VALVE_VALUES, Answers, Finding, Rules, finding, value_of
+from services.kommunikation_table import Act
+
+if TYPE_CHECKING:
+    from services.kommunikation_diff import Comparison, Line
+    from services.kommunikation_entry import BaseView
+    from services.kommunikation_table import Direction
+    from services.kommunikation_types import EspoItem
+
+
+class Fate(Enum):
+    """What becomes of a line in this run."""
+
+    GO = "go"
+    HELD_BACK = "held back"
+    WITHHELD = "withheld by the valve"
+    PENDING = "pending"
+
+
+class Judge:
+    """Judges every line once. `live`: entries with a value; `removals`, `linked`: different values the valve counted."""
+
+    def __init__(self, comparison: Comparison, view: BaseView, rules: Rules, answers: Answers) -> None:
+        self.lines, self.view, self.rules, self.answers = comparison.lines, view, rules, answers
+        self.live = [e for e in comparison.entries if e.synced and not e.blank]
+        self.conflicts: list[Finding] = []
+        self.held_back: list[Finding] = []
+        self.pending: list[Finding] = []
+        self.valve: list[Finding] = []
+        self.removals = self.linked = 0
+        self.fates = self._judge()
+
+    def _judge(self) -> dict[int, Fate]:
+        withheld = self._withheld()
+        fates = {}
+        for line in self.lines:
+            reason = self.refusal(line) if line.row.number in SENDING_ROWS else None
+            if line.row.act is Act.CONFLICT:
+                self._list_conflict(line)
+            if reason is not None:
+                self.held_back.append(finding("held", line, reason, value=value_of(line.subject)))
+            if line.partner is not None and self.advoware_refuses(line.partner):
+                name = f"held:{calculate_hash(line.partner.value)}"
+                self.held_back.append(finding(name, line, "Advoware refused it", value=line.partner.value))
+                reason = reason or "Advoware refused it"
+            if id(line) in withheld:
+                fate = Fate.WITHHELD
+                self.valve.append(finding("valve", line, "removal needs a release", value=value_of(line.subject)))
+            elif reason is not None and line.row.act is not Act.CONFLICT:
+                fate = Fate.HELD_BACK
+            elif not self.rules.direction.allows(line.row.direction) and not self._only_bookkeeping(line):
+                fate = Fate.PENDING
+                self.leave(line, line.row.direction)
+            else:
+                fate = Fate.GO
+            fates[id(line)] = fate
+        return fates
+
+    def going(self) -> list[Line]:
+        """The lines to be carried out."""
+        return [line for line in self.lines if self.fates[id(line)] is Fate.GO]
+
+    def withheld(self) -> frozenset[str]:
+        """Keys of what the valve keeps."""
+        kept = (line for line in self.lines if self.fates[id(line)] is Fate.WITHHELD)
+        return frozenset(line.subject.base_key for line in kept if line.subject is not None)
+
+    def leave(self, line: Line, direction: Direction | None) -> None:
+        """Lists what belongs to the other direction."""
+        name = direction.value if direction else ""
+        value = value_of(line.subject) or (line.partner.value if line.partner else "")
+        self.pending.append(
+            finding(f"pending:{line.number}", line, f"belongs to direction {name}", direction=name, value=value)
+        )
+
+    def _only_bookkeeping(self, line: Line) -> bool:
+        """A removal that removes nothing, since another live entry holds the value."""
+        return line.row.number in {8, 11} and self._held_elsewhere(line)
+
+    def _held_elsewhere(self, line: Line) -> bool:
+        key = line.subject.base_key if line.subject is not None else ""
+        return any(entry.key == key for entry in self.live)
+
+    def refusal(self, line: Line) -> str | None:
+        """Why the entry's value can't go to EspoCRM; None if it can."""
+        entry = line.entry
+        art = art_of(entry.tlf, entry.kz)
+        if espo_form(entry.tlf, art) is None:
+            return held_back_reason(entry.tlf, art)
+        return "EspoCRM refused it" if entry.key in self.answers.refused else None
+
+    def advoware_refuses(self, item: EspoItem) -> bool:
+        """Whether Advoware would not take this value."""
+        return canonical_key(item.value) in self.answers.refused_by_advoware
+
+    def _withheld(self) -> set[int]:
+        """The removals the valve stops, as ids of lines."""
+        removing = [
+            ln
+            for ln in self.lines
+            if ln.row.removes and not (ln.row.act is not Act.EMPTY_ENTRY and self._held_elsewhere(ln))
+        ]
+        linked = {ln.subject.base_key for ln in self.lines if ln.subject is not None and ln.subject.base is not None}
+        going = {line.subject.base_key for line in removing if line.subject is not None}
+        self.removals, self.linked = len(going), len(linked)
+        mass = len(going) > VALVE_VALUES and 2 * len(going) > len(linked)
+        everything = len(linked) > 1 and len(going) == len(linked)
+        if self.rules.allow_removals:
+            return set()
+        waiting = self.view.base.withheld if self.view.base is not None else ()
+        stopped = (
+            removing if mass or everything else [ln for ln in removing if ln.subject and ln.subject.base_key in waiting]
+        )
+        return {id(line) for line in stopped}
+
+    def staying(self) -> set[str]:
+        """Keys that must stay in EspoCRM: what a live entry holds, and what a change not carried out still needs."""
+        stays = {entry.key for entry in self.live}
+        for line in self.lines:
+            waits = line.row.number in {4, 8, 11} and self.fates[id(line)] is not Fate.GO
+            # `saved`: an emptied entry gets its value back, so no entry that changed away from it may take it along.
+            if line.subject is not None and (waits or line.saved):
+                stays.add(line.subject.base_key)
+        return stays
+
+    def _list_conflict(self, line: Line) -> None:
+        entry, partner = line.entry, line.partner
+        if partner is None:
+            return
+        digest = calculate_hash("\n".join((entry.base or "", entry.tlf, partner.value)))
+        values = {
+            "base": entry.base or "",
+            "advoware": entry.tlf,
+            "espocrm": partner.value,
+            "art": partner.art.value,
+            "policy": self.rules.policy.value,
+        }
+        self.conflicts.append(finding(f"conflict:{digest}", line, "both sides changed the value", **values))
