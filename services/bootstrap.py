@@ -13,12 +13,14 @@ def build_state() -> StateStore | None:
     """The store in Redis when `REDIS_URL` is set, else None. Raises `errors.Unconfigured` for unusable settings."""
     from services.config import SyncSettings
 
-    url = SyncSettings.from_environment().redis_url
-    if not url:
+    settings = SyncSettings.from_environment()
+    if not settings.redis_url:
         return None
     from services.state_redis import RedisState
+    from services.state_seal import seal_from
 
-    return RedisState.connect(url)
+    key = settings.data_key.get_secret_value() if settings.data_key else None
+    return RedisState.connect(settings.redis_url, seal=seal_from(key))
 
 
 def build_manager(state: StateStore | None = None) -> KommunikationSyncManager:

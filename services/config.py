@@ -158,6 +158,7 @@ class SyncSettings(_Settings):
 
     redis_url: str | None = Field(None, alias="REDIS_URL", repr=False, pattern=r"^(rediss?|unix)://")
     api_token: HeaderSecret | None = Field(None, alias="KOMM_API_TOKEN")
+    data_key: SecretStr | None = Field(None, alias="KOMM_DATA_KEY")
     conflict_policy: ConflictPolicy = Field(ConflictPolicy.KEEP_BOTH, alias="KOMM_CONFLICT_POLICY")
     webhook_secrets: Annotated[dict[str, SecretStr], BeforeValidator(_secrets_by_webhook)] = Field(
         default_factory=dict, alias="ESPOCRM_WEBHOOK_SECRETS"

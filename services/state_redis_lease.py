@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import redis
 
     from services.kommunikation_types import Base
+    from services.state_seal import Seal
 
 # A second asking with the same token takes the lease again: redis-py repeats a command whose answer was lost.
 # The number is kept above the one stored with the base, in case the counter alone was lost.
@@ -158,8 +159,10 @@ class RedisBases(RedisPart):
         *,
         clock: Callable[[], float] = time.time,
         lease_seconds: float = LEASE_SECONDS,
+        seal: Seal | None = None,
     ) -> None:
         super().__init__(client, prefix, clock)
+        self.seal = seal or self.seal
         self._leases = LeaseKeeper(client, prefix, clock, lease_seconds)
 
     def _base_key(self, espo_id: str) -> str:
@@ -172,12 +175,14 @@ class RedisBases(RedisPart):
     def load(self, espo_id: str) -> Base | None:
         """See `StateStore.load`."""
         text = self._ask(lambda client: client.hget(self._base_key(espo_id), "base"))
-        return None if text is None else base_from_json(str(text), espo_id)
+        if text is None:
+            return None
+        return base_from_json(self.seal.open(str(text), f"the base of record {espo_id}"), espo_id)
 
     def save(self, lease: Lease, base: Base) -> None:
         """See `StateStore.save`."""
         keys = (self._leases.lease_key(lease.espo_id), self._base_key(lease.espo_id))
-        if not self._script(SAVE, keys, (lease.token, lease.fence, base_to_json(base))):
+        if not self._script(SAVE, keys, (lease.token, lease.fence, self.seal.close(base_to_json(base)))):
             raise LeaseLost(f"The lease on record {lease.espo_id} ran out; what it had to store was not stored.")
 
     def forget(self, espo_id: str) -> None:

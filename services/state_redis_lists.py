@@ -104,7 +104,7 @@ class RedisLists(RedisPart):
             part
             for kind, entries in given.items()
             for entry in entries or ()
-            for part in (f"{kind.value}|{list_id(entry)}", to_json(entry))
+            for part in (f"{kind.value}|{list_id(entry)}", self.seal.close(to_json(entry)))
         ]
         if replaced or fields:
             arguments = (espo_id, f"{self._clock():.6f}", replaced, *fields)
@@ -118,7 +118,7 @@ class RedisLists(RedisPart):
             kind, _, entry_id = field.partition("|")
             if kind in found:
                 (since,), text = split_numbers(stored, 1, what)
-                found[kind].append((since, entry_id, text))
+                found[kind].append((since, entry_id, self.seal.open(text, what)))
         return {kind: oldest_first(entries, what) for kind, entries in found.items()}
 
     def listed(self, kind: ListKind) -> dict[str, int]:
@@ -149,7 +149,7 @@ class RedisLists(RedisPart):
             now = self._clock()
             limits = (f"{now - JOURNAL_SECONDS:.6f}", JOURNAL_ENTRIES, f"{now:.6f}", JOURNAL_SECONDS)
             keys = (self._journal_key(espo_id), self._key("journal:number"))
-            self._script(JOURNAL, keys, (*limits, *map(to_json, entries)))
+            self._script(JOURNAL, keys, (*limits, *(self.seal.close(to_json(entry)) for entry in entries)))
 
     def journal_of(self, espo_id: str, limit: int) -> list[dict[str, Any]]:
         """See `StateStore.journal_of`."""
@@ -159,7 +159,7 @@ class RedisLists(RedisPart):
         found = []
         for stored in self._ask(lambda client: client.lrange(self._journal_key(espo_id), -limit, -1)):
             (number, at), text = split_numbers(stored, 2, what)
-            found.append({**from_json(text, what), "n": int(number), "at": at})
+            found.append({**from_json(self.seal.open(text, what), what), "n": int(number), "at": at})
         return found[::-1]
 
     def cleanup(self) -> int:

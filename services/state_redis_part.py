@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from services.errors import Bug, RetryLater, ServerError, Unreachable
+from services.state_seal import OpenSeal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from redis.client import Pipeline
 
+    from services.state_seal import Seal
+
     Argument = str | int | float
 
 
 class RedisPart:
     """Common part of the pieces `RedisState` is made of."""
+
+    seal: Seal = OpenSeal()
+    """Closes what stands under `data:`; set once by `RedisState`."""
 
     def __init__(self, client: redis.Redis, prefix: str, clock: Callable[[], float]) -> None:
         if not client.get_encoder().decode_responses:
