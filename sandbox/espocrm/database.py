@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS espo_record (
     advowareLastSync TEXT, kommunikationHash TEXT COLLATE NOCASE, versionNumber INTEGER, createdById TEXT,
     modifiedById TEXT, assignedUserId TEXT
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS espo_record_modified ON espo_record (entity, deleted, modifiedAt, id);
-CREATE INDEX IF NOT EXISTS espo_record_created ON espo_record (entity, deleted, createdAt, id);
+CREATE INDEX IF NOT EXISTS espo_record_modified ON espo_record (modifiedAt, id);
+CREATE INDEX IF NOT EXISTS espo_record_created ON espo_record (createdAt, id);
 CREATE INDEX IF NOT EXISTS espo_record_betnr ON espo_record (betnr);
 CREATE INDEX IF NOT EXISTS espo_record_name ON espo_record (nameKey);
 -- An address or number is one object for all records. key: what it is found by; the database ignores case.

@@ -49,11 +49,13 @@ def find(
     order_by = str(query.get("orderBy") or "createdAt")
     order = _order(entity, order_by, descending=_descending(query))
     where = Clause.all(condition(entity, item) for item in _where(query))
-    source, base = entity.table + " r", Clause("r.deleted = 0", ())
+    source = entity.table + " r"
+    # The plus keeps SQLite from choosing an index for a condition that nearly all rows meet.
+    base = Clause("+r.deleted = 0", ())
     if entity is WEBHOOK:
-        base = base.also(Clause("r.createdById = ?", (owner,)))
+        base = base.also(Clause("+r.createdById = ?", (owner,)))
     else:
-        base = base.also(Clause("r.entity = ?", (entity.name,)))
+        base = base.also(Clause("+r.entity = ?", (entity.name,)))
     clause = base.also(where)
     # Table and columns come from the entity's own list, values are parameters.
     sql = f"SELECT r.* FROM {source} WHERE {clause.sql} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
