@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +67,8 @@ def _listen(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        raise SystemExit(f"Port {port} of 127.0.0.1 is not to be had: {error.strerror}.") from None
+    except (OSError, OverflowError) as error:
+        raise SystemExit(f"Port {port} of 127.0.0.1 is not to be had: {error}.") from None
     listener.listen(128)
     return listener
 
@@ -101,6 +102,21 @@ async def _serve(apps: dict[str, ASGIApp], listeners: dict[str, socket.socket]) 
     await asyncio.gather(*running)
 
 
+def _stores(arguments: argparse.Namespace) -> tuple[AdvowareStore, EspoStore]:
+    """Open both systems' state, and fill it if there is none."""
+    if arguments.db:
+        arguments.db.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # One connection for both: what the seed makes is one transaction, and neither waits for the other's lock.
+        connection = connect(arguments.db or ":memory:")
+        advoware, espocrm = AdvowareStore(connection), EspoStore(connection)
+    except sqlite3.Error as error:
+        raise SystemExit(f"{arguments.db} can't be used as database: {error}.") from None
+    if arguments.count and not advoware.count() and not espocrm.count():
+        seed(advoware, espocrm, count=arguments.count, seed_number=arguments.seed)
+    return advoware, espocrm
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run both systems until SIGINT or SIGTERM."""
     arguments = _arguments(argv)
@@ -109,15 +125,8 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         raise SystemExit(str(error)) from None
     listeners = {"advoware": _listen(arguments.advoware_port), "espocrm": _listen(arguments.espocrm_port)}
-    place = arguments.db or ":memory:"
-    if arguments.db:
-        arguments.db.parent.mkdir(parents=True, exist_ok=True)
     settings = _settings()
-    # One connection for both: what the seed makes is one transaction, and neither waits for the other's lock.
-    connection = connect(place)
-    advoware, espocrm = AdvowareStore(connection), EspoStore(connection)
-    if arguments.count and not advoware.count():
-        seed(advoware, espocrm, count=arguments.count, seed_number=arguments.seed)
+    advoware, espocrm = _stores(arguments)
     faults = FaultTable()
     apps = with_page(
         create_advoware(advoware, settings, switches=switches, faults=faults),

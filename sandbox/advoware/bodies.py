@@ -72,6 +72,8 @@ def text(body: dict[str, Any], name: str, switches: Switches) -> str | None:
         return None
     if not isinstance(value, str):
         raise bad_request(f"{name} muss ein Text sein.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise bad_request(f"{name} ist kein gültiger Unicode-Text.")
     limit: Limit | None = switches.bemerkung_max if name == "bemerkung" else switches.tlf_max
     if limit is not None and len(value) > limit.length:
         if limit.mode == "reject400":

@@ -107,7 +107,7 @@ function advowareItem(row, entry, card) {
     el('span', {className: 'kind', title: `kommKz ${entry.kommKz}`}, KINDS[entry.kommKz]),
     el('div', {className: 'body'},
       el('span', {className: blank ? 'value blank' : 'value'}, ...(blank ? ['leer'] : breakable(entry.tlf))),
-      tag || rest ? el('span', {className: 'remark'}, ...(tag ? [tag, rest ? ` ${rest}` : ''] : [rest])) : null),
+      tag, rest ? el('span', {className: 'remark'}, rest) : null),
     el('div', {className: 'tools'},
       tool('edit', 'Ändern', () => edit(item, [
         {name: 'tlf', label: 'Wert', value: entry.tlf ?? ''},
@@ -156,9 +156,8 @@ function espocrmItem(row, art, item, index, card) {
     el('i', {className: `dot ${item.place}`, title: PLACES[item.place]}), kind,
     el('div', {className: 'body'},
       el('span', {className: 'value'}, ...breakable(item[art.value])),
-      item.optOut || item.invalid ? el('span', {className: 'remark'},
-        item.optOut ? el('span', {className: 'tag on', title: 'optOut'}, 'abgemeldet') : null,
-        item.invalid ? el('span', {className: 'tag on', title: 'invalid'}, 'ungültig') : null) : null),
+      item.optOut ? el('span', {className: 'tag on', title: 'optOut'}, 'abgemeldet') : null,
+      item.invalid ? el('span', {className: 'tag on', title: 'invalid'}, 'ungültig') : null),
     el('div', {className: 'tools'},
       tool('star', item.primary ? 'Hauptwert' : 'Zum Hauptwert machen', primary, item.primary ? 'on' : ''),
       tool('edit', 'Ändern', () => edit(node, [

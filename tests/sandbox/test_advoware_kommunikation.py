@@ -147,6 +147,12 @@ def test_a_member_of_the_wrong_type_is_refused_in_post_and_put(advoware: Advowar
     assert advoware.true(betnr) == before
 
 
+def test_half_a_character_is_refused(advoware: Advoware) -> None:
+    betnr = advoware.beteiligter()
+    body = '{"kommKz": 1, "tlf": "\\ud83d"}'
+    assert advoware.api.post(f"/Beteiligte/{betnr}/Kommunikationen", content=body).status_code == 400
+
+
 @pytest.mark.parametrize("body", ["{", "[]", "1", '"text"', ""])
 def test_a_body_that_is_no_json_object_is_a_400(advoware: Advoware, body: str) -> None:
     betnr = advoware.beteiligter()

@@ -95,14 +95,17 @@ def refused(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=False)
 
 
-def test_a_taken_port_and_an_unknown_switch_end_it_with_one_sentence() -> None:
+def test_an_unusable_argument_ends_it_with_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("This is no database, and it is longer than a header of one. " * 10)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         answers = [
             refused("--advoware-port", port, "--espocrm-port", "0"),
             refused("--advoware-port", "0", "--espocrm-port", "0", "--advoware-switch", "gibtEsNicht=1"),
+            refused("--advoware-port", "0", "--espocrm-port", "70000"),
+            refused("--advoware-port", "0", "--espocrm-port", "0", "--db", str(tmp_path / "text.db")),
         ]
-    for answer, word in zip(answers, (port, "gibtEsNicht"), strict=True):
+    for answer, word in zip(answers, (port, "gibtEsNicht", "70000", "text.db"), strict=True):
         assert answer.returncode != 0
         assert word in answer.stderr
         assert "Traceback" not in answer.stderr
