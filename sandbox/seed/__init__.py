@@ -59,8 +59,9 @@ def _pairs(values: Values, count: int) -> list[Pair]:
         pair = Pair(values, salutation, first, last)
         _ordinary(pair, index)
         size = len(PECULIARITIES)
-        for turn in (index, size - 1 - index + index // size):
-            PECULIARITIES[turn % size](pair)
+        # The second one goes backwards and shifts with every round, so that each meets each other one in time.
+        for turn in sorted({index % size, (size - 1 - index + index // size) % size}):
+            PECULIARITIES[turn](pair)
         if index % 10 == 9:  # noqa: PLR2004 - every tenth and the one before
             shared = values.landline()
             _share(pairs[-1], shared, TEL_GESCH)

@@ -63,6 +63,11 @@ def contents(data: Data) -> list[Any]:
     return [entries, records, [(b.betnr, b.name) for b in data.advoware.list_beteiligte()]]
 
 
+def test_every_mixture_of_peculiarities_is_one_that_both_systems_take() -> None:
+    # 25 peculiarities meet each other within 625 pairs; every tenth pair shares a number besides.
+    assert len(Data(1300).records) == 1326
+
+
 def test_count_is_the_number_of_linked_pairs_and_200_have_some_unlinked_ones_too(small: Data, large: Data) -> None:
     for data, pairs, alone in ((small, 20, 0), (large, 200, 4)):
         numbers = [b.betnr for b in data.advoware.list_beteiligte()]
