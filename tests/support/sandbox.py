@@ -60,14 +60,17 @@ def entry(tlf: str | None, komm_kz: int = 1, bemerkung: str | None = None, *, on
 
 
 class _System:
-    """One of the two servers: faults and the request log are its own, edits are the subclass's."""
+    """One of the two servers: faults, switches and the request log; edits by people are the subclass's."""
 
     name = ""
+    _switches = ""
 
     def __init__(self, url: str) -> None:
         self.url = url
         # trust_env off: traffic of tests stays on this machine, whatever proxy is set.
         self.http = httpx.Client(base_url=url, trust_env=False, timeout=30)
+        self._usual = self.control("GET", self._switches).json()
+        self._switched = False
 
     def fault(self, kind: str, *, method: str = "*", path: str = "", count: int = 1, **more: Any) -> None:
         """Let the next `count` matching calls fail; kinds and members: `sandbox/faults.py`."""
@@ -83,6 +86,22 @@ class _System:
         """Forget the calls so far."""
         self.control("DELETE", "/_sandbox/requests")
 
+    def switch(self, **values: Any) -> None:
+        """Set switches of the sandbox by their names on the wire; the next test finds the usual ones.
+
+        For example `kommKzInGet="correct"` in Advoware, `phoneNumberInternational=False` in EspoCRM.
+        """
+        self._switched = True
+        self.control("POST", self._switches, json=values)
+
+    def fresh(self) -> None:
+        """No faults, an empty request log, the usual switches."""
+        self.control("DELETE", "/_sandbox/faults")
+        self.clear_log()
+        if self._switched:
+            self.control("POST", self._switches, json=self._usual)
+            self._switched = False
+
     def control(self, method: str, path: str, **options: Any) -> httpx.Response:
         """A call that has to succeed."""
         answer = self.http.request(method, path, **options)
@@ -94,11 +113,7 @@ class AdvowarePeople(_System):
     """What people do in Advoware's own windows."""
 
     name = "advoware"
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self._usual = self.control("GET", "/_sandbox/switches").json()
-        self._switched = False
+    _switches = "/_sandbox/switches"
 
     def create(self, *entries: JSON, betnr: int | None = None, name: str = "Muster") -> int:
         """A new Beteiligter; gives its betNr."""
@@ -150,17 +165,6 @@ class AdvowarePeople(_System):
         """Make all access tokens invalid."""
         self.control("DELETE", "/_sandbox/tokens")
 
-    def switch(self, **values: Any) -> None:
-        """Set switches by their names on the wire (`kommKzInGet="correct"`); the next test finds the usual ones."""
-        self._switched = True
-        self.control("POST", "/_sandbox/switches", json=values)
-
-    def reset_switches(self) -> None:
-        """Set all switches as they were at the start."""
-        if self._switched:
-            self.control("POST", "/_sandbox/switches", json=self._usual)
-            self._switched = False
-
     @staticmethod
     def _path(betnr: int, komm_id: int, action: str = "") -> str:
         return f"/_sandbox/beteiligte/{betnr}/kommunikation/{komm_id}{action}"
@@ -170,6 +174,7 @@ class EspoPeople(_System):
     """What staff do in EspoCRM, as a second API user with full rights."""
 
     name = "espocrm"
+    _switches = "/_sandbox/settings"
 
     def __init__(self, url: str, staff_key: str) -> None:
         super().__init__(url)
@@ -219,9 +224,9 @@ class EspoPeople(_System):
         headers = self._headers | options.pop("headers", {})
         return self.control(method, f"/api/v1/{path}", headers=headers, **options)
 
-    def settings(self, **values: Any) -> None:
-        """Set switches of the EspoCRM sandbox (`phoneNumberInternational=False`)."""
-        self.control("POST", "/_sandbox/settings", json=values)
+    def protect(self, espo_id: str) -> None:
+        """Take from all API users the right to edit this record: its shared addresses can't be changed by others."""
+        self.control("PUT", f"/_sandbox/protect/{espo_id}")
 
     def flush(self) -> int:
         """Deliver all waiting webhook events now; gives the number of deliveries."""
@@ -283,10 +288,8 @@ class Sandbox:
 
     def fresh(self) -> None:
         """No faults, empty request logs, usual switches. Records stay: a test makes its own."""
-        for system in (self.advoware, self.espocrm):
-            system.control("DELETE", "/_sandbox/faults")
-            system.clear_log()
-        self.advoware.reset_switches()
+        self.advoware.fresh()
+        self.espocrm.fresh()
 
     def stop(self) -> None:
         """End the process."""
