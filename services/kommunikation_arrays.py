@@ -72,28 +72,39 @@ class ArrayEdit:
         if key not in self._replaced:
             self._removed[key] = RemoveItem(row, reason, entry, old=old, key=key)
 
-    def _rest(self, art: Art) -> int:
-        kept = [item for item in self._old if item.art is art and canonical_key(item.value) not in self._removed]
-        moved = sum(1 for op in self._replaced.values() if op.old.art is art and op.item.art is not art)
-        came = sum(1 for op in self._replaced.values() if op.old.art is not art and op.item.art is art)
-        return len(kept) - moved + came
+    def _kept(self, art: Art) -> int:
+        """How many items of this array neither leave it nor change to the other one."""
+        away = {key for key, op in self._replaced.items() if op.item.art is not op.old.art} | self._removed.keys()
+        return len({canonical_key(item.value) for item in self._old if item.art is art} - away)
 
     def drop_surplus(self) -> frozenset[str]:
-        """Drops the additions EspoCRM has no room for and gives their keys."""
+        """Drops what EspoCRM has no room for, values that come from its other array last, and gives the keys."""
         dropped: list[str] = []
-        for art in Art:
-            room = max(0, MAX_ITEMS - self._rest(art))
-            keys = [key for key, op in self._added.items() if op.item.art is art]
-            dropped += keys[room:]
-        for key in dropped:
-            del self._added[key]
+        for art in (Art.EMAIL, Art.PHONE, Art.EMAIL):  # what is dropped from the phones may come back to the e-mails
+            room = max(0, MAX_ITEMS - self._kept(art))
+            crossing = {key: op for key, op in self._replaced.items() if op.old.art is not art and op.item.art is art}
+            for old_key, crossed in list(crossing.items())[room:]:
+                del self._replaced[old_key]
+                dropped.append(crossed.key)
+            room = max(0, room - len(crossing))
+            for key in [key for key, op in self._added.items() if op.item.art is art][room:]:
+                del self._added[key]
+                dropped.append(key)
         return frozenset(dropped)
 
     def questions(self) -> dict[Art, tuple[tuple[str, str], ...]]:
-        """New values whose other holders are not known yet: (key, value as EspoCRM spells it) per array."""
+        """Values new to EspoCRM whose other holders are not known yet: (key, value as EspoCRM spells it) per array."""
+        return {art: tuple((key, value) for key, value in self._sent_anew(art) if key not in self._holders) for art in Art}
+
+    def _sent_anew(self, art: Art) -> list[tuple[str, str]]:
+        """Additions, replacements, and old national numbers, which become another object when they are respelled."""
         new: list[AddItem | ReplaceItem] = [*self._added.values(), *self._replaced.values()]
-        open_ones = [(op.key, op.item) for op in new if op.key not in self._holders]
-        return {art: tuple((key, item.value) for key, item in open_ones if item.art is art) for art in Art}
+        pairs = [(op.key, op.item.value) for op in new if op.item.art is art]
+        if not self._touched(art):
+            return pairs
+        forms = [(item, espo_form(item.value, art)) for item in self._old if item.art is art]
+        pairs += [(canonical_key(o.value), form) for o, form in forms if form and form != o.value and not self._twice(o)]
+        return pairs
 
     def operations(self) -> list[Operation]:
         """What happens to the arrays, removals last."""
@@ -103,11 +114,28 @@ class ArrayEdit:
         """The arrays to send; those that nothing touches are None."""
         return Arrays(self._array(Art.EMAIL), self._array(Art.PHONE))
 
-    def _array(self, art: Art) -> tuple[EspoItem, ...] | None:
-        touched = any(op.old.art is art or op.item.art is art for op in self._replaced.values())
+    def _touched(self, art: Art) -> bool:
+        touched = any(art in {op.old.art, op.item.art} for op in self._replaced.values())
         touched = touched or any(op.old.art is art for op in self._removed.values())
-        touched = touched or any(op.item.art is art for op in self._added.values())
-        if not touched:
+        return touched or any(op.item.art is art for op in self._added.values())
+
+    def _twice(self, old: EspoItem) -> bool:
+        """Whether this record holds the item in its own spelling and in E.164 as well: two objects that become one."""
+        form = espo_form(old.value, old.art)
+        return form != old.value and any(item.value == form for item in self._old)
+
+    def _respelled(self, old: EspoItem) -> EspoItem:
+        """A national number stored in former times would be refused with the whole array: it goes out in E.164.
+
+        That is another object to EspoCRM. If another record holds it, its type and flags are sent.
+        """
+        form = espo_form(old.value, old.art) or old.value
+        if form == old.value:
+            return old
+        return replace(self._holders.get(canonical_key(old.value)) or replace(old, value=form), primary=old.primary)
+
+    def _array(self, art: Art) -> tuple[EspoItem, ...] | None:
+        if not self._touched(art):
             return None
         items: list[EspoItem] = []
         heir = ""
@@ -117,8 +145,10 @@ class ArrayEdit:
             if swap is not None and swap.item.art is art:
                 items.append(replace(swap.item, primary=old.primary and old.art is art))
             elif old.art is art and swap is None and key not in self._removed:
-                # A national number stored in former times would be refused with the whole array.
-                items.append(replace(old, value=espo_form(old.value, art) or old.value))
+                if not self._twice(old):
+                    items.append(self._respelled(old))
+                elif old.primary:
+                    heir = key
             elif old.art is art and old.primary and key in self._removed:
                 # Where its changed value was there already, that one takes over.
                 successor = self._removed[key].entry
@@ -129,10 +159,11 @@ class ArrayEdit:
 
 def _each_once(items: list[EspoItem]) -> list[EspoItem]:
     """A value twice would leave the record without a primary (reference: espocrm-api, 1.7)."""
-    first: dict[str, EspoItem] = {}
+    once: dict[str, EspoItem] = {}
     for item in items:
-        first.setdefault(canonical_key(item.value), item)
-    return list(first.values())
+        first = once.setdefault(canonical_key(item.value), item)
+        once[canonical_key(item.value)] = replace(first, primary=first.primary or item.primary)
+    return list(once.values())
 
 
 def _one_primary(items: list[EspoItem], heir: str) -> tuple[EspoItem, ...]:

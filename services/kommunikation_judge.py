@@ -68,6 +68,14 @@ class Judge:
         """The lines to be carried out."""
         return [line for line in self.lines if self.fates[id(line)] is Fate.GO]
 
+    def landing(self) -> set[int]:
+        """Changed values (ids of items) that rows 3 and 10 write into an entry, in this run or one of the other direction.
+
+        A conflict or a deleted entry beside them need not bring these to Advoware again.
+        """
+        writing = (line for line in self.lines if line.row.act in {Act.WRITE_ENTRY, Act.REWRITE_ENTRY})
+        return {id(line.partner) for line in writing if self.fates[id(line)] in {Fate.GO, Fate.PENDING}}
+
     def withheld(self) -> frozenset[str]:
         """Keys of what the valve keeps."""
         kept = (line for line in self.lines if self.fates[id(line)] is Fate.WITHHELD)

@@ -292,14 +292,19 @@ class Remark:
     text: str = field(repr=False)
 
 
+def _bytes(value: str) -> bytes:
+    """UTF-8, also of half an emoji, which is what is left of a text cut by a program that counts UTF-16 units."""
+    return value.encode("utf-8", "surrogatepass")
+
+
 def calculate_hash(value: str) -> str:
     """The short hash of older markers: the first 8 hex digits of the SHA-256 of the value (UTF-8)."""
-    return hashlib.sha256(value.encode()).hexdigest()[:8]
+    return hashlib.sha256(_bytes(value)).hexdigest()[:8]
 
 
 def _hash_fits(digits: str, tlf: str) -> bool:
     texts = {tlf, tlf.strip()}
-    return any(make(t.encode()).hexdigest()[:8] == digits.lower() for make in _HASHES for t in texts)
+    return any(make(_bytes(t)).hexdigest()[:8] == digits.lower() for make in _HASHES for t in texts)
 
 
 def _decode(data: str) -> str | None:
@@ -347,7 +352,7 @@ def parse_remark(bemerkung: str | None, tlf: str | None, known: str | None = Non
 
 def make_marker(value: str, kz: int) -> str:
     """The marker of a linked entry."""
-    return f"[ESPOCRM:{base64.b64encode(value.encode()).decode('ascii')}:{kz}]"
+    return f"[ESPOCRM:{base64.b64encode(_bytes(value)).decode('ascii')}:{kz}]"
 
 
 def make_hash_marker(value: str, kz: int) -> str:

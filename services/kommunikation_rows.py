@@ -9,7 +9,7 @@ from services.kommunikation_entry import Entry
 from services.kommunikation_mapper import KINDS, art_of, canonical_key, new_kz_for, type_fits
 from services.kommunikation_ops import CreateEntry, EmptyEntry, Operation, SetMarker, WriteEntry
 from services.kommunikation_rules import SENDING_ROWS, finding
-from services.kommunikation_table import ConflictPolicy, Direction
+from services.kommunikation_table import Act, ConflictPolicy, Direction
 from services.kommunikation_type_change import TypeChanges, type_notice
 from services.kommunikation_types import Art, EspoItem, MarkerForm
 
@@ -36,10 +36,10 @@ class Rows:
 
     def make(self) -> None:
         """Carries out the table, row by row."""
-        going, stays = self.judge.going(), self.judge.staying()
-        # Where a partner lands in an entry by row 3 or 10, a conflict beside it need not create it again.
-        self.placed |= {id(line.partner) for line in going if line.row.number in {3, 10} and line.partner is not None}
-        for line in going:
+        stays = self.judge.staying()
+        self.placed |= self.judge.landing()
+        # Replacements come first: they keep an item's place before anything new asks for room or removes that item.
+        for line in sorted(self.judge.going(), key=lambda ln: ln.row.act is not Act.REPLACE_ITEM):
             getattr(self, f"_row_{line.row.number}")(line, stays)
         self._too_many()
 
@@ -128,6 +128,7 @@ class Rows:
         entry = line.entry
         if line.item is not None and entry.base_key not in stays:
             self.edit.replace(line.number, line.row.act.value, entry, line.item)
+            self.types.postpone(entry, line.item)
             self._mark(line, present=[entry.key], absent=[entry.base_key])
         else:
             self._add(line)

@@ -6,6 +6,7 @@ in the base store; then, when that entry is there to be seen, the old one become
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.kommunikation_diff import Line
@@ -13,9 +14,10 @@ from services.kommunikation_mapper import new_kz_for, type_fits
 from services.kommunikation_ops import CHANGE_OF_TYPE, EmptyEntry
 from services.kommunikation_rules import Finding, finding
 from services.kommunikation_table import Direction
+from services.kommunikation_types import Art
 
 if TYPE_CHECKING:
-    from services.kommunikation_entry import BaseView
+    from services.kommunikation_entry import BaseView, Entry
     from services.kommunikation_judge import Judge
     from services.kommunikation_rows import Rows
     from services.kommunikation_types import EspoItem
@@ -38,13 +40,12 @@ class TypeChanges:
     def look(self, line: Line, item: EspoItem, rows: Rows) -> None:
         """The item's type and the entry's kommKz disagree: a change of type by a person, or an old disagreement."""
         entry, target = line.entry, new_kz_for(item)
-        twins = [e for e in self._judge.live if e.key == entry.key and e.id != entry.id and type_fits(e.kz, item)]
+        others = [e for e in self._judge.live if e.key == entry.key and e.id != entry.id]
+        twins = [e for e in others if type_fits(e.kz, item)]
         if self._view.base is not None and self._view.base.moves.get(entry.id) == target and twins:
-            self._finish(line, target, rows)
+            self._finish(line, target, rows, twins)
             return
-        stored = entry.stored
-        known = stored is not None and bool(stored.espo_type) and not entry.fresh
-        if not known or stored is None or stored.espo_type == item.type or twins or entry.key in self._moved_keys:
+        if not self._changed(entry, item) or twins or entry.key in self._moved_keys or self._stays(entry, others, item):
             if not twins:
                 self.notices.append(type_notice(line, item, "the type does not fit the kind in Advoware"))
             return
@@ -65,7 +66,24 @@ class TypeChanges:
             moved, entry.tlf, target, reason="change of type: the value moves to an entry of the new kind", text=entry.text
         )
 
-    def _finish(self, line: Line, target: int, rows: Rows) -> None:
+    @staticmethod
+    def _changed(entry: Entry, item: EspoItem) -> bool:
+        """Whether the type is another than the one last read back here."""
+        stored = entry.stored
+        return stored is not None and bool(stored.espo_type) and not entry.fresh and stored.espo_type != item.type
+
+    @staticmethod
+    def _stays(entry: Entry, others: list[Entry], item: EspoItem) -> bool:
+        """Of several entries with one number the one whose kind was the item's old type moves, the others stay."""
+        old = replace(item, type=entry.stored.espo_type if entry.stored is not None else "")
+        return not type_fits(entry.kz, old) and any(type_fits(other.kz, old) for other in others)
+
+    def postpone(self, entry: Entry, item: EspoItem) -> None:
+        """An item whose value changes in Advoware and whose type changed in EspoCRM: the type's turn is the next run."""
+        if item.art is Art.PHONE and not type_fits(entry.kz, item) and self._changed(entry, item):
+            self.unfinished.add(entry.id)
+
+    def _finish(self, line: Line, target: int, rows: Rows, twins: list[Entry]) -> None:
         if not self._rules.direction.allows(Direction.TO_ADVOWARE):
             self.unfinished.add(line.entry.id)
             self.moves[line.entry.id] = target
@@ -73,7 +91,9 @@ class TypeChanges:
             return
         entry = line.entry
         reason = "change of type: the value has moved, the old entry becomes a slot"
-        rows.to_advoware.append(EmptyEntry(CHANGE_OF_TYPE, reason, entry, kz=entry.kz))
+        # The text went along with the value, unless a person edited it in between.
+        text = "" if any(twin.text == entry.text for twin in twins) else entry.text
+        rows.to_advoware.append(EmptyEntry(CHANGE_OF_TYPE, reason, entry, kz=entry.kz, text=text))
 
 
 def type_notice(line: Line, item: EspoItem, reason: str) -> Finding:

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from services.kommunikation_mapper import canonical_key, make_hash_marker
-from services.kommunikation_plan import Rules
-from services.kommunikation_table import Direction
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.kommunikation_mapper import canonical_key, held_back_reason, make_hash_marker, phone_form
+from services.kommunikation_plan import Answers, Rules
+from services.kommunikation_table import ConflictPolicy, Direction
+from services.kommunikation_types import Art, BaseEntry
 from tests.core.apply import World, interrupted, run, settle, steps
-from tests.core.builders import KNOWS_NOTHING, done, entry, filled, person, phone, plan_for, record
+from tests.core.builders import (
+    KNOWS_NOTHING,
+    AskNobody,
+    done,
+    entry,
+    filled,
+    mail,
+    person,
+    phone,
+    plan_for,
+    record,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 A, B = "+49511123456", "+49511123457"
 
@@ -61,3 +81,97 @@ def test_a_legacy_marker_of_the_old_value_is_understood_through_the_base_store()
     after = settle(World(person(changed), record(phone(A, primary=True)), filled(e1=(A, 1))))
     assert after.values() == ({canonical_key(B)},) * 2
     assert after.texts() == ["Büro"]
+
+
+def test_a_changed_value_keeps_the_items_place_although_its_twin_was_emptied() -> None:
+    twins = person(entry(1, "", base=A), entry(2, B, base=A, kz=3))
+    plan = plan_for(twins, record(phone(A, "Mobile", primary=True, opt_out=True)))
+    assert plan.arrays.phones == (phone(B, "Mobile", primary=True, opt_out=True),)
+
+
+def test_of_more_than_ten_a_linked_value_keeps_its_place_before_new_ones() -> None:
+    full = [phone(f"+4951112346{n:02}", primary=n == 0) for n in range(10)]
+    linked = [entry(10 + n, item.value, base=item.value) for n, item in enumerate(full)]
+    linked[9] = entry(19, B, base=full[9].value)
+    plan = plan_for(person(entry(1, A), entry(2, B), *linked), record(*full))
+    assert plan.arrays.phones is not None
+    assert {item.value for item in plan.arrays.phones} == {item.value for item in full[:9]} | {B}
+    assert [(f.entry_id, f.reason) for f in plan.held_back] == [(1, "more than 10 of a kind in EspoCRM")]
+
+
+def test_a_value_that_changes_its_array_is_held_back_where_that_array_is_full() -> None:
+    full = [phone(f"+4951112346{n:02}", primary=n == 0) for n in range(10)]
+    linked = [entry(10 + n, item.value, base=item.value) for n, item in enumerate(full)]
+    changed = entry(1, A, base="max@example.com", kz=4)
+    plan = plan_for(person(changed, *linked), record(mail("max@example.com", primary=True), *full))
+    assert [(f.entry_id, f.reason) for f in plan.held_back] == [(1, "more than 10 of a kind in EspoCRM")]
+    assert plan.operations == ()
+
+
+def test_a_change_of_type_that_comes_with_a_changed_value_is_not_forgotten() -> None:
+    known = BaseEntry(A, 1, "ROW1", A, "Office")
+    world = World(person(entry(1, B, base=A)), record(phone(A, "Mobile", primary=True)), filled(e1=known))
+    after = settle(world)
+    assert [after.kinds.get(raw.id) for raw in after.live()] == [3]
+    assert after.espocrm.phones == (phone(B, "Mobile", primary=True),)
+
+
+def test_of_two_entries_with_one_number_the_one_of_the_old_type_moves() -> None:
+    known = {"e1": BaseEntry(A, 3, "ROW1", A, "Office"), "e2": BaseEntry(A, 1, "ROW2", A, "Office")}
+    twins = person(entry(1, A, base=A, kz=3), entry(2, A, base=A, kz=1))
+    world = World(twins, record(phone(A, "Home", primary=True)), filled(**known), {1: 3, 2: 1})
+    assert sorted(world.kinds[raw.id] for raw in world.live()) == [1, 3]
+    after = settle(world)
+    assert sorted(after.kinds[raw.id] for raw in after.live()) == [3, 6]
+
+
+def test_a_users_text_that_did_not_move_with_its_value_stays_on_the_old_entry() -> None:
+    known = filled(e1=BaseEntry(A, 1, "ROW1", A, "Office"))
+    world = World(person(entry(1, A, base=A, text="alt")), record(phone(A, "Mobile", primary=True)), known)
+    cut = interrupted(world, after=1)
+    edited = [replace(r, bemerkung=f"{r.bemerkung} und neu") if r.id == 1 else r for r in cut.advoware.kommunikation]
+    after = settle(replace(cut, advoware=person(*edited)))
+    assert sorted(after.texts()) == ["alt", "alt und neu"]
+
+
+def test_a_number_stored_twice_in_two_spellings_stays_primary_when_one_spelling_goes() -> None:
+    old = record(phone(B, primary=False), phone("0511 123456"), phone(A, "Home", primary=True, opt_out=True))
+    plan = plan_for(person(entry(1, A, base=A, kz=6), entry(2, B, base=B), entry(3, "+49511123458")), old)
+    assert plan.arrays.phones is not None
+    # The object that keeps its spelling is the one whose flags are sent: nobody's opt-out is undone by the other.
+    assert [i for i in plan.arrays.phones if i.value == A] == [phone(A, "Home", primary=True, opt_out=True)]
+
+
+def test_an_old_national_number_takes_type_and_flags_of_the_holder_of_its_new_spelling() -> None:
+    world = person(entry(1, A, base="0511 123456"), entry(2, B))
+    old = record(phone("0511 123456", "Office", primary=True))
+    asked = plan_for(world, old, answers=Answers())
+    assert {value for _, value in asked.questions[Art.PHONE]} == {A, B}
+    holder = AskNobody({canonical_key(A): phone(A, "Home", opt_out=True, primary=True)})
+    plan = plan_for(world, old, answers=Answers(holders=holder))
+    assert plan.arrays.phones == (phone(A, "Home", primary=True, opt_out=True), phone(B, "Office"))
+
+
+@pytest.mark.parametrize("policy", list(ConflictPolicy))
+def test_half_an_emoji_breaks_nothing(policy: ConflictPolicy) -> None:
+    half = "\ud83d"
+    advoware = person(entry(1, half), entry(2, half, base=A), entry(3, A, remark=f"[ESPOCRM:12345678:1] {half}"))
+    plan = plan_for(advoware, record(phone(B, primary=True)), rules=Rules(policy))
+    assert {f.entry_id for f in plan.held_back} == {1, 2}
+
+
+def test_two_numbers_on_two_lines_are_no_number() -> None:
+    assert phone_form("0511 1234\n5678") is None
+    assert held_back_reason("0511 1234\n5678", Art.PHONE) == "two values in one field"
+
+
+@pytest.mark.parametrize("order", [list(Direction), list(reversed(Direction))])
+def test_the_directions_agree_where_one_twin_changed_and_the_other_has_to_follow(order: Iterable[Direction]) -> None:
+    twins = person(entry(1, A, base=A), entry(2, B, base=A))
+    world = World(twins, record(phone("+49511123458", primary=True)), filled(e1=(A, 1), e2=(A, 1)))
+    rules = {way: Rules(ConflictPolicy.ADVOWARE_WINS, way) for way in Direction}
+    both = settle(world, rules[Direction.BOTH])
+    for direction in order:
+        if direction is not Direction.BOTH:
+            world = run(world, rules[direction])
+    assert world.values() == both.values()
