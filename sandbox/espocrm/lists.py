@@ -48,15 +48,8 @@ def find(
     size, offset = _size(query), max(0, _int(query.get("offset")) or 0)
     order_by = str(query.get("orderBy") or "createdAt")
     order = _order(entity, order_by, descending=_descending(query))
-    where = Clause.all(condition(entity, item) for item in _where(query))
-    source = entity.table + " r"
-    # The plus keeps SQLite from choosing an index for a condition that nearly all rows meet.
-    base = Clause("+r.deleted = 0", ())
-    if entity is WEBHOOK:
-        base = base.also(Clause("+r.createdById = ?", (owner,)))
-    else:
-        base = base.also(Clause("+r.entity = ?", (entity.name,)))
-    clause = base.also(where)
+    source, clause = _source(entity, owner)
+    clause = clause.also(Clause.all(condition(entity, item) for item in _where(query)))
     # Table and columns come from the entity's own list, values are parameters.
     sql = f"SELECT r.* FROM {source} WHERE {clause.sql} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
     rows = database.rows(sql, *clause.values, size + 1, offset)
@@ -67,6 +60,13 @@ def find(
         total = counted["n"] if counted else 0
     names = _selected(entity, query, order_by, switches)
     return {"total": total, "list": _shown(database, entity, [dict(row) for row in rows[:size]], names)}
+
+
+def _source(entity: Entity, owner: str | None) -> tuple[str, Clause]:
+    """Return the table and what all rows of the entity meet; the plus keeps SQLite from choosing an index for it."""
+    clause = Clause("+r.deleted = 0", ())
+    own = Clause("+r.createdById = ?", (owner,)) if entity is WEBHOOK else Clause("+r.entity = ?", (entity.name,))
+    return f"{entity.table} r", clause.also(own)
 
 
 def _parameters(query: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -141,12 +141,12 @@ class EspoStore:
             ApiError: as the API answers.
         """
         kind = PERSONS[entity]
-        sent = checks.cleaned(kind, attributes, self.switches)
         before = self.read_record(entity, record_id)
         if before is None:
             raise ApiError(404, f"Record {record_id} not found.")
         if self._protected(record_id):
             raise ApiError(403, "No edit access.")
+        sent = checks.cleaned(kind, attributes, self.switches)
         after = before | sent
         if sent.keys() & _MAKE_A_NAME:
             after["name"] = _full_name(after)
