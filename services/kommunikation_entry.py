@@ -128,6 +128,20 @@ class BaseView:
         return None
 
 
+def _pasted(raw: Kommunikation, marker: Marker | None, view: BaseView) -> bool:
+    """Whether a marker was copied here from another entry: the store knows this one with another value, that one with this.
+
+    A marker of ours that was written right before a crash may look like this too; the base store is then the older, and
+    the next run finds both sides equal to each other instead of to the base (row 5).
+    """
+    stored = view.entries.get(raw.id)
+    if stored is None or stored.value is None or marker is None or marker.base is None:
+        return False
+    key = canonical_key(marker.base)
+    others = (other.value for entry_id, other in view.entries.items() if entry_id != raw.id)
+    return key != canonical_key(stored.value) and any(v is not None and canonical_key(v) == key for v in others)
+
+
 def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | None, bool]:
     """The base value of an entry and whether it is fresh."""
     stored = view.entries.get(raw.id)
@@ -140,7 +154,7 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | 
         # A copied entry brings its marker along: a filled store that does not know the id, or knows it as not linked
         # (its value could not be sent yet), knows better. Believing the marker would take the missing item for a deletion.
         return (marked, False) if view.announced(raw) else (None, False)
-    if remark.marker is not None:
+    if remark.marker is not None and not _pasted(raw, remark.marker, view):
         return marked, stored.fresh
     return stored.value, stored.fresh
 
@@ -151,7 +165,7 @@ def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
     for raw in sorted(beteiligter.kommunikation, key=lambda k: k.id):
         stored = view.entries.get(raw.id)
         remark = parse_remark(raw.bemerkung, raw.tlf, stored.value if stored else None)
-        marker_kz = remark.marker.kz if remark.marker else None
+        marker_kz = remark.marker.kz if remark.marker and not _pasted(raw, remark.marker, view) else None
         kind = detect_kind(raw.tlf, raw.komm_kz, marker_kz, beteiligter.top_level, stored.kz if stored else None)
         base, fresh = _base_of(raw, remark, view)
         entries.append(

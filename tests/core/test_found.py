@@ -175,3 +175,15 @@ def test_the_directions_agree_where_one_twin_changed_and_the_other_has_to_follow
         if direction is not Direction.BOTH:
             world = run(world, rules[direction])
     assert world.values() == both.values()
+
+
+def test_a_marker_pasted_over_from_another_entry_does_not_replace_what_the_base_store_knows() -> None:
+    known = filled(e1=(A, 1), e2=(B, 3))
+    # Somebody copied the whole remark of entry 2 into entry 1; then A was deleted, once in EspoCRM and once in Advoware.
+    in_espocrm = World(person(entry(1, A, base=B, kz=3), entry(2, B, base=B, kz=3)), record(phone(B, "Mobile")), known)
+    assert settle(in_espocrm).values() == ({canonical_key(B)},) * 2
+    both = record(phone(A), phone(B, "Mobile", primary=True))
+    in_advoware = World(person(entry(1, "", base=B, kz=3), entry(2, B, base=B, kz=3)), both, known)
+    after = settle(in_advoware)
+    assert after.values() == ({canonical_key(B)},) * 2
+    assert after.advoware.kommunikation[0].bemerkung == "[ESPOCRM-SLOT:1]"
