@@ -185,6 +185,8 @@ class HttpClient:
             if self._client is None:
                 self._client = httpx.Client(
                     verify=_tls(),
+                    # A proxy set in the environment stays in use, but never for this machine itself.
+                    mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
                     headers={"Accept": "application/json", "User-Agent": "kommunikation-sync"},
                     # 4 s: common servers close idle connections after 5 s, and a write must not meet that moment.
                     limits=httpx.Limits(max_connections=_PARALLEL_CALLS, keepalive_expiry=4),

@@ -154,7 +154,7 @@ def test_many_workers_ask_for_one_token(sandbox: Sandbox, *, revoked: bool) -> N
 def test_many_workers_with_a_wrong_password_try_it_once(sandbox: Sandbox) -> None:
     # Else eight workers lock the user's account in one go.
     client = service(sandbox, ADVOWARE_PASSWORD="wrong")
-    sandbox.advoware.fault("slow", path=TOKEN, seconds=0.5, count=-1)
+    sandbox.advoware.fault("slow", path=TOKEN, seconds=1, count=-1)
     together = threading.Barrier(8)
 
     def work(_: int) -> type[SyncError] | None:
@@ -225,9 +225,9 @@ def test_a_missing_token_service_names_the_setting(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("kind", ["drop_after", "slow_after"])
 def test_a_write_whose_token_could_not_be_got_was_certainly_not_done(sandbox: Sandbox, kind: str) -> None:
-    sandbox.advoware.fault(kind, path=TOKEN, seconds=2)
+    sandbox.advoware.fault(kind, path=TOKEN, seconds=3)
     with pytest.raises(Unreachable) as caught:
-        service(sandbox, ADVOWARE_TIMEOUT_SECONDS="0.5").create_kommunikation(4711, WRITE)
+        service(sandbox, ADVOWARE_TIMEOUT_SECONDS="1").create_kommunikation(4711, WRITE)
     assert not caught.value.maybe_done
     assert not caught.value.counts_against_record
 

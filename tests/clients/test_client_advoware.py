@@ -51,8 +51,8 @@ def advoware(sandbox: Sandbox) -> Iterator[AdvowareService]:
 
 @pytest.fixture
 def impatient(sandbox: Sandbox) -> Iterator[AdvowareService]:
-    """A client that waits half a second."""
-    service = AdvowareService(AdvowareSettings.from_environment({**sandbox.environ, "ADVOWARE_TIMEOUT_SECONDS": "0.5"}))
+    """A client that waits a second."""
+    service = AdvowareService(AdvowareSettings.from_environment({**sandbox.environ, "ADVOWARE_TIMEOUT_SECONDS": "1"}))
     yield service
     service.close()
 
@@ -148,6 +148,15 @@ def test_another_api_prefix_can_be_set(sandbox: Sandbox) -> None:
     service = at(sandbox.advoware.url, sandbox, ADVOWARE_API_PREFIX="api/v1")
     assert service.get_beteiligter(betnr).betnr == betnr
     assert sandbox.advoware.requests("GET")[-1]["path"] == f"/api/v1/Beteiligte/{betnr}"
+
+
+def test_a_proxy_in_the_environment_is_not_asked_for_this_machine(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    betnr = sandbox.advoware.create()
+    assert at(sandbox.advoware.url, sandbox).get_beteiligter(betnr).betnr == betnr
 
 
 @pytest.mark.parametrize("betnr", [0, -1, True, "12", None])
@@ -311,7 +320,7 @@ def test_a_slow_read_is_repeated_once_only(sandbox: Sandbox, impatient: Advoware
     betnr = sandbox.advoware.create()
     impatient.get_beteiligter(betnr)
     sandbox.advoware.clear_log()
-    sandbox.advoware.fault("slow", path="/Beteiligte/", seconds=2, count=-1)
+    sandbox.advoware.fault("slow", path="/Beteiligte/", seconds=3, count=-1)
     with pytest.raises(TimedOut):
         impatient.get_beteiligter(betnr)
     assert len(sandbox.advoware.requests(path="/Beteiligte/")) == 2
@@ -338,7 +347,7 @@ def test_a_write_is_sent_once_and_a_lost_answer_leaves_it_open(
 def test_a_create_without_an_answer_in_time_may_have_been_done(sandbox: Sandbox, impatient: AdvowareService) -> None:
     betnr = sandbox.advoware.create()
     impatient.get_beteiligter(betnr)
-    sandbox.advoware.fault("slow_after", method="POST", path="/Beteiligte/", seconds=2)
+    sandbox.advoware.fault("slow_after", method="POST", path="/Beteiligte/", seconds=3)
     with pytest.raises(TimedOut) as caught:
         impatient.create_kommunikation(betnr, WRITE)
     assert caught.value.maybe_done

@@ -421,9 +421,9 @@ def test_a_list_is_repeated_on_503(sandbox: Sandbox, espocrm: EspoCrmService) ->
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status_after", "slow_after"])
 def test_a_put_is_sent_once_and_a_lost_answer_leaves_it_open(sandbox: Sandbox, kind: str) -> None:
-    service = at(sandbox.espocrm.url, sandbox, ESPOCRM_TIMEOUT_SECONDS="0.5")
+    service = at(sandbox.espocrm.url, sandbox, ESPOCRM_TIMEOUT_SECONDS="1")
     espo_id = sandbox.espocrm.create()
-    sandbox.espocrm.fault(kind, method="PUT", status=502, seconds=2, count=-1)
+    sandbox.espocrm.fault(kind, method="PUT", status=502, seconds=3, count=-1)
     with pytest.raises((Unreachable, ServerError)) as caught:
         service.put_arrays(espo_id, emails=ITEMS, phones=None)
     if isinstance(caught.value, Unreachable):
