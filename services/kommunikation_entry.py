@@ -95,13 +95,15 @@ class BaseView:
     """What is known of the base. `keeps_base` False: a manager without a store, markers decide alone.
 
     `agreed`: entry id -> what this run, or one that was interrupted, saw both sides agree on before the marker could tell
-    (None: on having no value). `forms`: marker forms a manager without a store remembers.
+    (None: on having no value). `forms`: marker forms a manager without a store remembers. `withheld`: canonical keys of
+    removals that wait for the valve's release.
     """
 
     keeps_base: bool
     base: Base | None
     agreed: Mapping[int, str | None] = field(repr=False, default_factory=dict)
     forms: Mapping[int, MarkerForm] = field(default_factory=dict)
+    withheld: frozenset[str] = field(repr=False, default=frozenset())
 
     @property
     def unknown(self) -> bool:

@@ -123,7 +123,7 @@ class Judge:
         everything = len(linked) > 1 and len(going) == len(linked)
         if self.rules.allow_removals:
             return set()
-        waiting = self.view.base.withheld if self.view.base is not None else ()
+        waiting = self.view.withheld
         stopped = (
             removing if mass or everything else [ln for ln in removing if ln.subject and ln.subject.base_key in waiting]
         )

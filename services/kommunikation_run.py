@@ -10,7 +10,7 @@ The order is chosen for crashes. Whatever happens after any call, the next run m
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from services.errors import (
@@ -52,6 +52,14 @@ MAX_ROUNDS = 6
 """Readings that moved before the run gives up for now: somebody is editing."""
 
 
+@dataclass(slots=True)
+class Memory:
+    """What a manager without a store remembers of a Beteiligter as long as it lives; with one, the base holds it."""
+
+    forms: dict[int, MarkerForm] = field(default_factory=dict)
+    withheld: frozenset[str] = field(repr=False, default=frozenset())
+
+
 class Run:
     """One run. Raises typed errors for what concerns the whole pair; errors of single values go into the report.
 
@@ -66,11 +74,11 @@ class Run:
         rules: Rules,
         report: Report,
         *,
-        forms: dict[int, dict[int, MarkerForm]],
+        memory: dict[int, Memory],
         now: Callable[[], float],
     ) -> None:
         self._advoware, self._espocrm, self._state = advoware, espocrm, state
-        self._rules, self._report, self._all_forms = rules, report, forms
+        self._rules, self._report, self._memories = rules, report, memory
         self._espo_id, self._betnr = report.espo_id, report.betnr
         self._now = now
         self._known: Base | None = None
@@ -135,8 +143,9 @@ class Run:
             self._ask_betnr()
             self._state.register_links((other, None) for other in linked if other != self._espo_id)
         self._person = self._read_advoware()
-        self._forms = self._all_forms.setdefault(self._betnr, {})
-        view = BaseView(keeps_base=self._state.keeps_base, base=base, forms=self._forms)
+        self._memory = self._memories.setdefault(self._betnr, Memory())
+        withheld = frozenset(base.withheld) if base is not None else self._memory.withheld
+        view = BaseView(self._state.keeps_base, base, forms=self._memory.forms, withheld=withheld)
         self._view = replace(view, agreed=agreed_before(view, self._record))
 
     def _plan(self) -> Plan:
@@ -394,8 +403,8 @@ class Run:
                     break
 
     def _remember(self, plan: Plan) -> None:
-        forms = {**self._forms, **self._new_forms}
-        self._forms.update(self._new_forms)
+        self._memory.forms.update(self._new_forms)
+        self._memory.withheld = plan.withheld
         if not self._state.keeps_base:
             return
         base = base_after(
@@ -404,7 +413,7 @@ class Run:
             self._view,
             moves=plan.moves,
             unfinished=plan.unfinished,
-            forms=forms,
+            forms=self._new_forms,
             refused=self._refused,
             withheld=plan.withheld,
         )

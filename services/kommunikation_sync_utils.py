@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from services.errors import InvalidInput, NeedsPerson, RecordProblem, SyncError
 from services.kommunikation_plan import Rules
 from services.kommunikation_report import Report
-from services.kommunikation_run import Run
+from services.kommunikation_run import Memory, Run
 from services.kommunikation_table import ConflictPolicy, Direction
 from services.kommunikation_writer import is_for_advoware
 from services.state import MemoryState, RecordState, RecordStatus
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_plan import Plan
-    from services.kommunikation_types import MarkerForm
     from services.state import Lease, StateStore
 
 _ESPO_ID = re.compile(r"[A-Za-z0-9]{1,36}")
@@ -49,8 +48,7 @@ class KommunikationSyncManager:
         self._state: StateStore = state if state is not None else MemoryState()
         self._policy = policy if policy is not None else _policy_from_environment()
         self._now = now
-        # Without a store, which remarks have no room for a whole marker is remembered as long as the manager lives.
-        self._forms: dict[int, dict[int, MarkerForm]] = {}
+        self._memory: dict[int, Memory] = {}
 
     def sync_bidirectional(
         self,
@@ -106,7 +104,7 @@ class KommunikationSyncManager:
         return self._work(report, Rules(self._policy), look) | seen
 
     def _run(self, report: Report, rules: Rules) -> Run:
-        return Run(self._advoware, self._espocrm, self._state, rules, report, forms=self._forms, now=self._now)
+        return Run(self._advoware, self._espocrm, self._state, rules, report, memory=self._memory, now=self._now)
 
     def _work(self, report: Report, rules: Rules, work: Callable[[Run, Lease], Plan]) -> dict[str, Any]:
         with self._state.acquire(report.espo_id) as lease:
