@@ -17,20 +17,14 @@ _INT_RANGE = (-(2**31), 2**31 - 1)
 
 
 def cleaned(entity: Entity, data: Mapping[str, Any], switches: Switches) -> dict[str, Any]:
-    """Return the attributes a client may set, each in the form EspoCRM compares and stores.
-
-    Raises:
-        ApiError: 400 for a value that can't be turned into its attribute's type.
-    """
-    return {a.name: _clean(entity, a, data[a.name], switches) for a in entity.attributes if a.writable and a.name in data}
+    """Return the attributes a client may set, in the form EspoCRM compares and stores; what has no such form stays."""
+    return {a.name: _clean(a, data[a.name], switches) for a in entity.attributes if a.writable and a.name in data}
 
 
-def _clean(entity: Entity, attribute: Attribute, value: Any, switches: Switches) -> Any:
+def _clean(attribute: Attribute, value: Any, switches: Switches) -> Any:
     match attribute.type:
         case Type.INT:
-            if value is not None and not values.is_numeric(value):
-                raise invalid(entity.name, attribute.name, "valid")
-            return values.to_int(value)
+            return values.to_int(value) if values.is_numeric(value) else value
         case Type.DATETIME:
             return values.to_datetime(value)
         case Type.BOOL | Type.FLAG:
@@ -40,18 +34,16 @@ def _clean(entity: Entity, attribute: Attribute, value: Any, switches: Switches)
         case Type.ADDRESS:
             return _address(attribute.name, value, switches)
         case _:
-            return _text(entity, attribute, value)
+            return _text(attribute, value)
 
 
 def _is_scalar(value: Any) -> bool:
     return isinstance(value, str | int | float)
 
 
-def _text(entity: Entity, attribute: Attribute, value: Any) -> str | None:
-    if value is None:
-        return None
+def _text(attribute: Attribute, value: Any) -> Any:
     if not _is_scalar(value):
-        raise invalid(entity.name, attribute.name, "valid")
+        return value
     text = ("1" if value else "") if isinstance(value, bool) else str(value)
     if attribute.type in {Type.VARCHAR, Type.NAME}:
         text = text.strip(values.PHP_BLANKS)
@@ -114,15 +106,25 @@ def _fault(attribute: Attribute, value: Any) -> str:
         return "required" if attribute.required else ""
     match attribute.type:
         case Type.INT:
-            return "" if _INT_RANGE[0] <= value <= _INT_RANGE[1] else "rangeInternal"
-        case Type.ENUM:
-            return "" if value in attribute.options else "valid"
+            return _int_fault(value)
         case Type.DATETIME:
             return "" if values.is_datetime(value) else "valid"
-        case Type.VARCHAR if attribute.maximum and len(value) > attribute.maximum:
-            return "maxLength"
-        case _:
+        case Type.BOOL | Type.FLAG | Type.ARRAY:
             return ""
+        case _:
+            return _text_fault(attribute, value)
+
+
+def _int_fault(value: Any) -> str:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return "valid"
+    return "" if _INT_RANGE[0] <= value <= _INT_RANGE[1] else "rangeInternal"
+
+
+def _text_fault(attribute: Attribute, value: Any) -> str:
+    if not isinstance(value, str) or (attribute.type is Type.ENUM and value not in attribute.options):
+        return "valid"
+    return "maxLength" if attribute.maximum and len(value) > attribute.maximum else ""
 
 
 def _email_fault(current: Mapping[str, Any], switches: Switches) -> str:

@@ -104,10 +104,10 @@ class EspoStore:
         flags = {a.name: False for a in kind.attributes if a.type is Type.FLAG}
         sent = checks.cleaned(kind, attributes, switches)
         record = {"deleted": False, "syncStatus": None, **flags, **sent}
-        if {"firstName", "lastName"} <= sent.keys():  # with one part alone EspoCRM does not put a name together yet
-            record["name"] = _full_name(record)
         if not as_import:
             checks.check(kind, record, sent.keys() | {"lastName"}, switches)
+        if {"firstName", "lastName"} <= sent.keys():  # with one part alone EspoCRM does not put a name together yet
+            record["name"] = _full_name(record)
         if check_duplicates:
             self._refuse_duplicates(kind, record)
         record |= {"id": new_id(), "createdAt": now(), "createdById": user}
@@ -148,11 +148,11 @@ class EspoStore:
             raise ApiError(403, "No edit access.")
         sent = checks.cleaned(kind, attributes, self.switches)
         after = before | sent
-        if sent.keys() & _MAKE_A_NAME:
-            after["name"] = _full_name(after)
         if kind.versioned and version is not None and version != before["versionNumber"]:
             _refuse_conflict(kind, before, after, sent)
         checks.check(kind, after, set(sent), self.switches)
+        if sent.keys() & _MAKE_A_NAME:
+            after["name"] = _full_name(after)
         if kind.versioned or any(not same(after[name], before[name]) for name in sent):
             after |= {"modifiedAt": now(), "modifiedById": user, "modifiedByName": USER_NAMES.get(user)}
             if kind.versioned:
