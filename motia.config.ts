@@ -11,6 +11,7 @@ import endpointPlugin from '@motiadev/plugin-endpoint/plugin'
 import logsPlugin from '@motiadev/plugin-logs/plugin'
 import observabilityPlugin from '@motiadev/plugin-observability/plugin'
 import statesPlugin from '@motiadev/plugin-states/plugin'
+import { forgetOldTraces } from './gate/old-traces.ts'
 import { LivingCronLock } from './gate/cron-lock.ts'
 import { hasBearer } from './gate/signature.ts'
 import { installGate, isOwnPage } from './gate/gate.ts'
@@ -30,6 +31,7 @@ function configure() {
   const settings = settingsOrExit()
   const { redis } = settings
   const events = new BullMQEventAdapter({ connection: redis, concurrency: settings.concurrency })
+  forgetOldTraces(events.connection)
   return defineConfig({
     redis: { useMemoryServer: false, ...redis },
     adapters: { events, cron: new LivingCronLock(redis) },

@@ -28,6 +28,7 @@ def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None]) -> dict[
     """
     watcher = stack.watch_status()
     seen: tuple[object, ...] = ()
+    last = ""
     moved = shown = time.monotonic()
     try:
         while True:
@@ -41,9 +42,9 @@ def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None]) -> dict[
                 return status
             if now - moved > _STALLED_SECONDS:
                 raise CannotRunError(f"The first sync does not get on ({_where(status)}); see {stack.runtime / 'logs'}.")
-            if now - shown >= 1:
-                shown = now
-                progress(_where(status))
+            if _where(status) != last and now - shown >= 1:
+                shown, last = now, _where(status)
+                progress(last)
             time.sleep(0.2)
     finally:
         stack.drop(watcher)

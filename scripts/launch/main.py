@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ADVOWARE_PORT, _ESPOCRM_PORT, _MOTIA_PORT = 8701, 8702, 3000
 _TICK = "*/5 * * * * *"  # of reconcile: a person who watches wants to see it soon; unattended, each minute does
-_MOTIA_STARTS, _MOTIA_STEADY_SECONDS = 5, 60.0
+_TROUBLES_MAX, _STEADY_SECONDS = 10, 60.0
 
 
 class _StopError(Exception):
@@ -76,7 +76,7 @@ def _run(*, once: bool) -> None:
     port = motia_port(int(os.environ.get("PORT") or _MOTIA_PORT))
     try:
         _start(stack, real=real, ports=(advoware, espocrm, port))
-        alive = _Keeper(stack, port, once=once)
+        alive = _Keeper(stack, port)
         started = time.monotonic()
         status = wait_for_pass(stack, alive.passes_before, alive)
         say(f"  ok first full sync through the flow  ({time.monotonic() - started:.1f} s)")
@@ -121,35 +121,34 @@ def _start(stack: Stack, *, real: bool, ports: tuple[int, int, int]) -> None:
 
 
 class _Keeper:
-    """Starts Motia and starts it again when it ends by itself; any other part that ends, ends the run."""
+    """Starts Motia, and starts again whatever ends by itself.
 
-    def __init__(self, stack: Stack, port: int, *, once: bool) -> None:
-        self._stack, self._port, self._once = stack, port, once
-        self.passes_before = int(stack.status()["pass_number"])
-        self._starts = 0
-        self._start()
+    Motia ends when its Redis closes the connection (its client has no error handler), so this is no rare case.
+    """
 
-    def _start(self) -> None:
+    def __init__(self, stack: Stack, port: int) -> None:
+        self._stack = stack
+        self.passes_before = int(stack.status(request_pass=True)["pass_number"])
         with step("Motia"):
-            self._motia = self._stack.start_motia(self._port)
-        self._starts, self._since = self._starts + 1, time.monotonic()
+            stack.start_motia(port)
+        self._troubles, self._last = 0, time.monotonic()
 
     def __call__(self) -> None:
         """See that everything runs.
 
         Raises:
-            CannotRunError: it does not.
+            CannotRunError: something ends again and again.
         """
         for child in list(self._stack.children):
             code = child.ended()
             if code is None:
                 continue
-            if child is not self._motia or self._once:
-                raise CannotRunError(f"{child.name} ended by itself (exit code {code}); see {child.log}.")
-            if time.monotonic() - self._since > _MOTIA_STEADY_SECONDS:
-                self._starts = 0
-            if self._starts >= _MOTIA_STARTS:
-                raise CannotRunError(f"Motia ends again and again (exit code {code}); see {child.log}.")
-            say(f"  -- Motia ended by itself (exit code {code}); starting it again")
-            self._stack.drop(child)
-            self._start()
+            if time.monotonic() - self._last > _STEADY_SECONDS:
+                self._troubles = 0
+            self._troubles += 1
+            if self._troubles > _TROUBLES_MAX:
+                raise CannotRunError(f"{child.name} ends again and again (exit code {code}); see {child.log}.")
+            say(f"  -- {child.name} ended by itself (exit code {code}); starting it again")
+            time.sleep(min(2 ** (self._troubles - 1), 30) - 1)
+            self._stack.revive(child)
+            self._last = time.monotonic()

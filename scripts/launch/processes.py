@@ -22,7 +22,7 @@ _POLL_SECONDS = 0.05
 
 
 class Child:
-    """A program of ours with its log file."""
+    """A program of ours with its log file. `ready` tells from what it printed since its start that it can be used."""
 
     def __init__(
         self,
@@ -31,24 +31,33 @@ class Child:
         env: Mapping[str, str],
         *,
         logs: Path = RUNTIME / "logs",
-        cwd: Path = ROOT,
+        ready: Callable[[str], bool] = bool,
     ) -> None:
         self.name = name
         self.log = logs / f"{name}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # Where we are killed ourselves, the kernel tells the child.
-        setpriv = shutil.which("setpriv")
-        prefix: list[str | Path] = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
-        with self.log.open("wb") as out:
+        self.log.write_bytes(b"")
+        self._command = [*_dies_with_us(), *command]
+        self._env, self._ready = dict(env), ready
+        self._start()
+
+    def _start(self) -> None:
+        self._words_from = self.log.stat().st_size
+        with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                [*prefix, *command],
-                cwd=cwd,
-                env=dict(env),
+                self._command,
+                cwd=ROOT,
+                env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
             )
+
+    def restart(self) -> None:
+        """Start it once more, after ending what an end of its own may have left."""
+        self.stop()
+        self._start()
 
     @property
     def pid(self) -> int:
@@ -60,17 +69,13 @@ class Child:
         return self._process.poll()
 
     def words(self) -> str:
-        """Return what it has printed so far."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        """Return what it has printed since its start."""
+        return self.log.read_bytes()[self._words_from :].decode("utf-8", errors="replace")
 
-    def wait_for(self, ready: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `ready()`; False when the child ended or the time is over."""
-        limit = time.monotonic() + seconds
-        while not ready():
-            if self.ended() is not None or time.monotonic() > limit:
-                return False
-            time.sleep(_POLL_SECONDS)
-        return True
+    def wait_until_ready(self, seconds: float) -> bool:
+        """Wait until it can be used; False when it ended or the time is over."""
+        _wait_until(lambda: self.ended() is not None or self._ready(self.words()), seconds)
+        return self.ended() is None and self._ready(self.words())
 
     def stop(self) -> None:
         """Ask the program to end, then whatever is left of its session, then insist.
@@ -88,6 +93,19 @@ class Child:
             _wait_until(lambda: not session_members(self.pid), 2.0)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
+
+
+def _dies_with_us() -> list[str]:
+    """Start of a command line for what is to end when we are killed: the kernel sends it a SIGTERM then.
+
+    The story: we fork, are killed, and only now the child asks for that signal: it would never come. So the child looks who
+    its parent is after having asked.
+    """
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return []
+    ours = '[ "$PPID" = "$0" ] && exec "$@"'
+    return [setpriv, "--pdeathsig", "TERM", "--", "sh", "-c", ours, str(os.getpid())]
 
 
 def session_members(session: int) -> list[int]:

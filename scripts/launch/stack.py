@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from scripts.launch.provision import redis_server
 from scripts.launch.report import CannotRunError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 HMR_OFFSET = 21678
@@ -21,7 +20,6 @@ HMR_OFFSET = 21678
 
 _START_SECONDS = 60.0
 _MOTIA = ROOT / "node_modules" / "motia" / "dist" / "cli.mjs"
-_READY = re.compile(r"Server ready and listening on port (\d+)")
 
 
 class Stack:
@@ -37,10 +35,17 @@ class Stack:
         self.runtime = runtime
         self.children: list[Child] = []
 
-    def _start(self, name: str, command: list[str | Path]) -> Child:
-        child = Child(name, command, self.env, logs=self.runtime / "logs")
+    def _start(self, name: str, command: list[str | Path], ready: Callable[[str], bool]) -> Child:
+        child = Child(name, command, self.env, logs=self.runtime / "logs", ready=ready)
         self.children.append(child)
+        if not child.wait_until_ready(_START_SECONDS):
+            raise CannotRunError(f"{name} did not start; see {child.log}.")
         return child
+
+    def revive(self, child: Child) -> bool:
+        """Start a part again that has ended by itself; False when it does not come up."""
+        child.restart()
+        return child.wait_until_ready(_START_SECONDS)
 
     def start_redis(self, name: str) -> None:
         """Start a Redis of our own whose files stand in `redis/name` of the runtime folder, append-only."""
@@ -49,9 +54,7 @@ class Stack:
         port = free_port()
         arguments = f"--port {port} --bind 127.0.0.1 --dir {folder} --save".split(" ")
         persistence = ["", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no"]
-        child = self._start("redis", [redis_server(), *arguments, *persistence])
-        if not child.wait_for(lambda: "Ready to accept connections" in child.words(), _START_SECONDS):
-            raise CannotRunError(f"Redis did not start; see {child.log}.")
+        self._start("redis", [redis_server(), *arguments, *persistence], lambda said: "Ready to accept" in said)
         self.env["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
 
     def check_redis(self) -> None:
@@ -64,9 +67,8 @@ class Stack:
     def start_sandbox(self, advoware_port: int, espocrm_port: int, *options: str) -> None:
         """Start both systems of the sandbox, kept in `sandbox.db` of the runtime folder."""
         ports = ["--advoware-port", str(advoware_port), "--espocrm-port", str(espocrm_port)]
-        child = self._start("sandbox", [PYTHON, "-m", "sandbox", *ports, "--db", self.runtime / "sandbox.db", *options])
-        if not child.wait_for(lambda: "\nready\n" in f"\n{child.words()}", _START_SECONDS):
-            raise CannotRunError(f"The sandbox did not start; see {child.log}.")
+        command: list[str | Path] = [PYTHON, "-m", "sandbox", *ports, "--db", self.runtime / "sandbox.db", *options]
+        self._start("sandbox", command, lambda said: "ready" in said.splitlines())
 
     def register_webhooks(self, url: str, *, only_here: bool) -> None:
         """Register the webhooks below `url`; the gate of a Motia started after this knows their secrets."""
@@ -83,18 +85,16 @@ class Stack:
 
     def start_motia(self, port: int) -> Child:
         """Start Motia on 127.0.0.1; give its process."""
-        child = self._start("motia", ["node", _MOTIA, "start", "-p", str(port), "-H", "127.0.0.1"])
-        if not child.wait_for(lambda: _READY.search(child.words()) is not None, _START_SECONDS):
-            raise CannotRunError(f"Motia did not start; see {child.log}.")
-        found = _READY.search(child.words())
-        if found is None or int(found[1]) != port:
+        child = self._start("motia", ["node", _MOTIA, "start", "-p", str(port), "-H", "127.0.0.1"], _is_motia_ready)
+        if f"listening on port {port}\n" not in child.words():
             raise CannotRunError(f"Port {port} was taken while Motia started; try again.")
         return child
 
-    def status(self) -> dict[str, Any]:
-        """Read the flow's status once."""
+    def status(self, *, request_pass: bool = False) -> dict[str, Any]:
+        """Read the flow's status once; `request_pass` asks `reconcile` for a pass over all records with its next tick."""
+        options = ["--once", *(["--request-pass"] if request_pass else [])]
         done = subprocess.run(
-            [PYTHON, "-m", "scripts.launch.watch", "--once"],
+            [PYTHON, "-m", "scripts.launch.watch", *options],
             cwd=ROOT,
             env=self.env,
             capture_output=True,
@@ -107,7 +107,7 @@ class Stack:
 
     def watch_status(self) -> Child:
         """Start what prints the flow's status every second."""
-        return self._start("status", [PYTHON, "-m", "scripts.launch.watch"])
+        return self._start("status", [PYTHON, "-m", "scripts.launch.watch"], bool)
 
     def drop(self, child: Child) -> None:
         """End one part."""
@@ -128,6 +128,10 @@ def motia_port(preferred: int | None = None) -> int:
         port = free_port()
         if port + HMR_OFFSET < 2**16:
             return free_port(port, also=HMR_OFFSET)
+
+
+def _is_motia_ready(said: str) -> bool:
+    return "Server ready and listening on port" in said
 
 
 def _merge(known: str, new: str) -> str:

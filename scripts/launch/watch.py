@@ -1,4 +1,7 @@
-"""Prints the flow's status as one JSON line a second, or once with `--once`. Runs with the project's own interpreter."""
+"""Prints the flow's status as one JSON line a second, or once with `--once`. Runs with the project's own interpreter.
+
+`--request-pass` asks the cron step `reconcile` for a pass over all records first.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from services import flow
 
 def main() -> None:
     """Print until somebody ends it."""
+    if "--request-pass" in sys.argv[1:]:
+        flow.request_pass()
     while True:
         print(json.dumps(flow.status()), flush=True)
         if "--once" in sys.argv[1:]:

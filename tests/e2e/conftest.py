@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+import redis
 
 from scripts.launch.places import sandbox_env
 from scripts.launch.processes import free_port, session_members
@@ -18,9 +20,9 @@ from tests.support.sandbox import AdvowarePeople, EspoPeople, Pair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 TOKEN = "sandbox-token"  # of .env.sandbox
+TRACES = "motia:trace:default"  # Motia's index of all traces
 
 
 @dataclass
@@ -64,6 +66,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     sessions: list[int] = []
     try:
         stack.start_redis("test")
+        redis.from_url(stack.env["REDIS_URL"]).hset(TRACES, mapping={"old": '{"startTime": 1}', "broken": "{"})
         stack.start_sandbox(advoware, espocrm, "--count", "0", "--interval", "0.5")
         url = f"http://127.0.0.1:{port}"
         stack.register_webhooks(url, only_here=True)
@@ -94,15 +97,12 @@ def pair(running: Running) -> Callable[..., Pair]:
     return make
 
 
-def environment_of(pid: int) -> bytes:
-    """The environment a process was started with; empty when it is gone."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - a file of the kernel, not of the project
-            return file.read()
-    except OSError:
-        return b""
-
-
-def processes_with(mark: str) -> list[int]:
-    """All processes whose environment holds `mark`."""
-    return [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and mark.encode() in environment_of(int(pid))]  # noqa: PTH208 - see above
+def processes_of(runtime: Path) -> list[int]:
+    """All processes that were started with this runtime folder, or (Redis writes over its environment) work in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            environment = (process / "environ").read_bytes()
+            if f"KOMM_RUNTIME={runtime}\0".encode() in environment or (process / "cwd").readlink().is_relative_to(runtime):
+                found.append(int(process.name))
+    return found

@@ -1,0 +1,94 @@
+"""The Workbench's page in a real browser: the flow is drawn with all its steps, each of them connected."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from scripts.launch.provision import browser
+from tests.test_steps import CONFIGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+    from tests.e2e.conftest import Running
+
+ROOT = Path(__file__).resolve().parents[2]
+PICTURE = ROOT / "docs" / "images" / "flow.png"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Nothing outside this machine is asked for, not even a name.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="module")
+def page(running: Running) -> Iterator[Page]:
+    """The page of the flow, drawn."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser(), args=QUIET)
+        opened = chromium.new_page(viewport={"width": 1600, "height": 900})
+        opened.goto(running.url)
+        opened.wait_for_selector(".react-flow__edge", state="attached", timeout=60_000)
+        yield opened
+        chromium.close()
+
+
+def test_the_page_draws_every_step_of_the_flow(page: Page) -> None:
+    shown = page.locator(".react-flow__node").all_inner_texts()
+    assert len(shown) == len(CONFIGS)
+    for config in CONFIGS.values():
+        assert any(text.split("\n")[0].strip() == config["name"] for text in shown), config["name"]
+
+
+def test_every_step_on_the_page_is_connected(page: Page) -> None:
+    nodes = {str(node.get_attribute("data-id")) for node in page.locator(".react-flow__node").all()}
+    edges = [str(edge.get_attribute("data-id")) for edge in page.locator(".react-flow__edge").all()]
+    for node in nodes:
+        assert [edge for edge in edges if edge.startswith(node) or edge.endswith(node)], node
+
+
+def test_the_flow_reads_from_left_to_right(page: Page) -> None:
+    left = {}
+    for node in page.locator(".react-flow__node").all():
+        box = node.bounding_box()
+        assert box is not None
+        left[node.inner_text().split("\n")[0].strip()] = box["x"]
+    order = ["EspoCRM", "beteiligte_webhook", "detect_komm_changes", "sync_to_advoware", "Advoware (Ziel)"]
+    assert [left[name] for name in order] == sorted(left[name] for name in order)
+    assert left["EspoCRM"] == left["Advoware"] == min(left.values())
+
+
+def test_opening_the_page_leaves_the_layout_as_it_is_committed(page: Page) -> None:
+    page.wait_for_timeout(1500)  # the page saves what it has moved after 0.3 s
+    (flow,) = json.loads((ROOT / "motia-workbench.json").read_text(encoding="utf-8"))
+    names = {CONFIGS[Path(path).stem]["name"]: place for path, place in flow["config"].items()}
+    assert names["EspoCRM"] == {"x": 20, "y": 60}
+    assert names["sync_to_espocrm"]["x"] == names["sync_to_advoware"]["x"]
+
+
+def test_the_five_plugins_are_there(page: Page) -> None:
+    text = page.locator("body").inner_text()
+    for label in ("Endpoints", "Queues", "Tracing", "States", "Logs"):
+        assert label in text
+
+
+def test_a_picture_of_the_flow_can_be_taken(page: Page, tmp_path: Path) -> None:
+    """KOMM_PICTURE=1 renews the one in docs/."""
+    target = PICTURE if os.environ.get("KOMM_PICTURE") else tmp_path / "flow.png"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    page.locator(".react-flow").screenshot(path=target)
+    assert target.stat().st_size > 10_000
