@@ -85,6 +85,8 @@ class EspoCrmService:
             arrays["emailAddressData"] = [email_item(item) for item in emails]
         if phones is not None:
             arrays["phoneNumberData"] = [phone_item(item) for item in phones]
+            # EspoCRM also checks the stored primary: an old national one would refuse an array that is all E.164.
+            arrays |= {"phoneNumber": item.value for item in phones if item.primary}
         if not arrays:
             raise Bug("A PUT without any array.", system=SYSTEM)
         headers = {} if version is None else {"X-Version-Number": str(version)}

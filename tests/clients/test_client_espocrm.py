@@ -124,6 +124,14 @@ def test_what_was_read_can_be_written_back_without_a_change(sandbox: Sandbox, es
     assert before["modifiedById"] is after["modifiedById"] is None
 
 
+def test_an_old_national_primary_does_not_refuse_an_array_of_e164(sandbox: Sandbox, espocrm: EspoCrmService) -> None:
+    sandbox.espocrm.switch(phoneNumberInternational=False)
+    espo_id = sandbox.espocrm.create(phones=[phone("0511 123456", primary=True)])
+    sandbox.espocrm.switch(phoneNumberInternational=True)
+    espocrm.put_arrays(espo_id, emails=None, phones=[EspoItem(Art.PHONE, "+49511123456", "Office", primary=True)])
+    assert [item["phoneNumber"] for item in sandbox.espocrm.phones(espo_id)] == ["+49511123456"]
+
+
 def test_a_put_without_any_array_is_a_bug_of_the_caller(sandbox: Sandbox, espocrm: EspoCrmService) -> None:
     with pytest.raises(Bug):
         espocrm.put_arrays(GONE[:17], emails=None, phones=None)
