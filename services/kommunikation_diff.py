@@ -145,10 +145,10 @@ def _based_lines(subjects: list[Entry | Gone], items: _Items, newcomers: set[str
         espo = EspoIs.SAME
         if item is None and isinstance(subject, Entry) and state is AdvowareIs.CHANGED:
             item, espo = items.claim(subject.key), EspoIs.AS_ADVOWARE
-        if item is None:
+        if item is None and not (isinstance(subject, Entry) and subject.settled):
             vanished.setdefault(subject.base_key, []).append(subject)
             continue
-        row = look_up(BaseIs.VALUE, state, espo)
+        row = look_up(BaseIs.VALUE, state, espo if item is not None else EspoIs.MISSING)
         lines[subject.id] = Line(row, row.number, subject, item)
     for group in vanished.values():
         partner = items.take_partner(group)

@@ -17,7 +17,8 @@ class Entry:
     """One entry. `base`: the value last agreed on, None without one. `fresh`: nothing may be removed because of it.
 
     `form`: how much of a marker the remark had room for when we last wrote it. `intended`: what an interrupted run was about
-    to write into this entry, which still is as it was then ('': it was to be emptied).
+    to write into this entry, which still is as it was then ('': it was to be emptied). `settled`: a blank entry whose value
+    was seen to have left EspoCRM; only its slot marker is missing.
     """
 
     id: int
@@ -33,6 +34,7 @@ class Entry:
     fresh: bool
     form: MarkerForm = MarkerForm.FULL
     intended: str | None = field(repr=False, default=None)
+    settled: bool = False
 
     @property
     def kz(self) -> int:
@@ -121,6 +123,10 @@ class BaseView:
         ours = (w for w in writes if w.entry_id in {0, raw.id})
         return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)
 
+    def settled(self, raw: Kommunikation) -> bool:
+        """Whether both sides agree that this entry has no value any more, although its marker still names one."""
+        return raw.id in self.agreed and self.agreed[raw.id] is None and is_blank(raw.tlf)
+
     def intended(self, raw: Kommunikation) -> str | None:
         """What an interrupted run was about to write into this entry, which still is as it was; None: nothing."""
         now = (raw.tlf or "", raw.bemerkung or "")
@@ -148,7 +154,7 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | 
     """The base value of an entry and whether it is fresh."""
     stored = view.entries.get(raw.id)
     marked = remark.marker.base if remark.marker else None
-    if raw.id in view.agreed and not (view.agreed[raw.id] is None and is_blank(raw.tlf)):
+    if raw.id in view.agreed and not view.settled(raw):
         return view.agreed[raw.id], False
     if not view.keeps_base or view.unknown:
         return marked, view.unknown
@@ -185,6 +191,7 @@ def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
                 fresh=fresh,
                 form=stored.marker_form if stored else view.forms.get(raw.id, MarkerForm.FULL),
                 intended=view.intended(raw),
+                settled=view.settled(raw),
             )
         )
     return entries

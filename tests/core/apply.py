@@ -47,9 +47,11 @@ class World:
     holders: dict[str, EspoItem | None] = field(default_factory=AskNobody)
 
     def plan(self, rules: Rules | None = None) -> Plan:
+        """What a run would do."""
         return make_plan(self.advoware, self.espocrm, self.view, rules or Rules(), Answers(holders=self.holders))
 
     def live(self) -> list[Kommunikation]:
+        """Entries with a value."""
         return [raw for raw in self.advoware.kommunikation if (raw.tlf or "").strip()]
 
     def advoware_keys(self) -> list[str]:
@@ -57,6 +59,7 @@ class World:
         return sorted(canonical_key(raw.tlf or "") for raw in self.live())
 
     def espocrm_keys(self) -> list[str]:
+        """Keys of all items, sorted."""
         return sorted(canonical_key(item.value) for item in self.espocrm.emails + self.espocrm.phones)
 
     def texts(self) -> list[str]:
@@ -69,6 +72,7 @@ class World:
         return {r.id: parse_remark(r.bemerkung, r.tlf, known.get(r.id)).text for r in self.advoware.kommunikation}
 
     def values(self) -> tuple[set[str], set[str]]:
+        """The different values of each side."""
         return set(self.advoware_keys()), set(self.espocrm_keys())
 
 

@@ -48,7 +48,7 @@ def record(*items: EspoItem) -> EspoRecord:
 
 
 def stored(**entries: tuple[str | None, int] | BaseEntry) -> Base:
-    """A base store's knowledge: stored(e1=("value", kz)); the number in the name is the entry's id."""
+    """What a base store knows: `stored(e1=("value", kz))`; the number in the name is the entry's id."""
     rows = {}
     for name, row in entries.items():
         entry_id = int(name[1:])
@@ -74,6 +74,7 @@ class AskNobody(dict[str, EspoItem | None]):
         return None
 
     def get(self, key: str, default: EspoItem | None = None) -> EspoItem | None:  # type: ignore[override]
+        """None, unless a holder was given."""
         return super().get(key, default)
 
 

@@ -88,64 +88,54 @@ def row_of(entry: Sketch, base: str, held: list[str], partner: str) -> int | Non
     return 7 if partner else 6
 
 
+def saved_row(row: int | None, base: str, there: list[str]) -> int | None:
+    """No base, no deletion: what is missing on one side is added there, unless it is there already."""
+    if row == 2:
+        return 15
+    if row == 8:
+        return None if base in there else 10
+    return None if row == 9 else row
+
+
 def expect(picture: Picture) -> Expected:
     """What has to happen under keep-both, in both directions, with the valve released."""
-    result = Expected()
-    fresh = picture.store == "unknown"
     held = [name for name, _ in picture.items]
     bases = {e.id: base_of(e, picture.store) for e in picture.entries}
     bases = {entry_id: base for entry_id, base in bases.items() if base}
     partners = pair(picture, bases)
     live = [e.now for e in picture.entries if e.now and not e.gone]
     claimed = set(live) | set(bases.values()) | set(partners.values())
-    result.new = [name for name in held if name not in claimed]
-    espocrm, advoware = set(held), list(result.new)
-    brought: set[str] = set()
-    landed = _landed(picture, bases, held, partners)
+    result = Expected(new=[name for name in held if name not in claimed], espocrm=set(held))
+    result.advoware = list(result.new)
+    # Where rows 3 and 10 write a changed value into an entry, a deleted or conflicting twin need not bring it again.
+    table = {e.id: row_of(e, bases.get(e.id, ""), held, partners.get(e.id, "")) for e in picture.entries}
+    brought = {partners[entry_id] for entry_id, row in table.items() if row in {3, 10}}
+    given_back: set[str] = set()
     for entry in picture.entries:
-        base, partner = bases.get(entry.id, ""), partners.get(entry.id, "")
-        row = row_of(entry, base, held, partner)
-        if fresh and entry.base and row in {2, 8, 9}:
-            # No base, no deletion: what is missing on one side is added there.
-            row = {2: 15, 8: None if base in live or base in advoware else 10, 9: None}[row]
-            partner = base
+        base, partner, row = bases.get(entry.id, ""), partners.get(entry.id, ""), table[entry.id]
+        if picture.store == "unknown" and base and row in {2, 8, 9}:
+            row, partner = saved_row(row, base, live + result.advoware), base
+            given_back |= {base} if row == 10 else set()
         if row is not None:
             result.rows[entry.id] = row
-        now = entry.now
-        match row:
-            case 1 | 5 | 14:
-                advoware.append(now)
-            case 3:
-                advoware.append(partner)
-            case 10:
-                advoware.append(partner)
-            case 4:
-                advoware.append(now)
-                espocrm |= {now}
-                espocrm -= {base} - set(live)
-            case 6 | 15 | 18:
-                advoware.append(now)
-                espocrm |= {now}
-            case 7:
-                result.conflicts.add(entry.id)
-                advoware.append(now)
-                espocrm |= {now}
-                if partner not in landed | brought:
-                    advoware.append(partner)
-                    brought.add(partner)
-            case 8 | 11:
-                espocrm -= {base} - set(live)
-            case 13:
-                if partner not in landed | brought:
-                    advoware.append(partner)
-                    brought.add(partner)
-            case _:
-                pass
-    result.advoware, result.espocrm = sorted(advoware), espocrm
+            carry_out(row, entry, base, partner, result, set(live), brought)
+    result.espocrm |= given_back
+    result.advoware.sort()
     return result
 
 
-def _landed(picture: Picture, bases: dict[int, str], held: list[str], partners: dict[int, str]) -> set[str]:
-    """Changed values that rows 3 and 10 write into an entry: a deleted or conflicting twin need not bring them again."""
-    rows = {e.id: row_of(e, bases.get(e.id, ""), held, partners.get(e.id, "")) for e in picture.entries}
-    return {partners[entry_id] for entry_id, row in rows.items() if row in {3, 10}}
+def carry_out(row: int, entry: Sketch, base: str, partner: str, result: Expected, live: set[str], brought: set[str]) -> None:
+    """What one row does to both sides. An item leaves EspoCRM only when no live entry holds its value."""
+    if row in {1, 4, 5, 6, 7, 14, 15, 18}:
+        result.advoware.append(entry.now)
+    if row in {3, 10}:
+        result.advoware.append(partner)
+    if row in {4, 6, 7, 15, 18}:
+        result.espocrm.add(entry.now)
+    if row in {4, 8, 11}:
+        result.espocrm -= {base} - live
+    if row == 7:
+        result.conflicts.add(entry.id)
+    if row in {7, 13} and partner not in brought:
+        result.advoware.append(partner)
+        brought.add(partner)

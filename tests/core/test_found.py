@@ -187,3 +187,11 @@ def test_a_marker_pasted_over_from_another_entry_does_not_replace_what_the_base_
     after = settle(in_advoware)
     assert after.values() == ({canonical_key(B)},) * 2
     assert after.advoware.kommunikation[0].bemerkung == "[ESPOCRM-SLOT:1]"
+
+
+def test_an_emptied_entry_does_not_take_a_new_value_with_it_because_the_run_died_after_the_removal() -> None:
+    emptied = person(entry(1, "", base=A, text="Büro"))
+    world = World(emptied, record(phone(A, primary=True), phone(B)), filled(e1=(A, 1)))
+    for cut in range(len(steps(world.plan())) + 1):
+        after = settle(interrupted(world, cut))
+        assert [(raw.tlf, after.texts_by_entry()[raw.id]) for raw in after.advoware.kommunikation] == [("", "Büro"), (B, "")]
