@@ -26,7 +26,7 @@ from services.errors import (
     Unreachable,
     Validation,
 )
-from services.espocrm import EspoCrmService
+from services.espocrm import MAX_ROWS, EspoCrmService
 from services.kommunikation_types import Art, EspoItem
 from tests.support.sandbox import email, phone
 from tests.support.scripted import Scripted, scripted_server
@@ -220,6 +220,8 @@ def test_changes_are_listed_from_the_same_second_on_oldest_first(sandbox: Sandbo
     made = [sandbox.espocrm.create(betnr=betnr) for betnr in (64001, 64002, 64003)]
     since = sandbox.espocrm.get(made[0])["modifiedAt"]
     rows = espocrm.list_changed(since, offset=0)
+    while len(rows) % MAX_ROWS == 0:  # other tests may have made hundreds in the same second
+        rows += espocrm.list_changed(since, offset=len(rows))
     assert set(made) <= {row.id for row in rows}
     assert [row.modified_at for row in rows] == sorted(row.modified_at for row in rows)
     assert min(row.modified_at for row in rows) >= since
