@@ -176,7 +176,7 @@ def held_back_reason(value: str, art: Art) -> str:
     """Why `espo_form` is None, as one of the fixed words of the held-back list."""
     text = value.strip()
     if art is Art.EMAIL:
-        if text.count("@") > 1 or (text.count("@") == 1 and re.search(r"[\s,;]", text)):
+        if text.count("@") > 1 or ("@" in text and re.search(r"[,;\n]", text)):
             return "two values in one field"
         local, at, _ = text.rpartition("@")
         if at and not local.isascii():
