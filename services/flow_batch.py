@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +51,7 @@ class Batch:
         tokens = self._state.due_token(list(ids)) if ids else {}
         outcomes = [Outcome(espo_id, tokens.get(espo_id, "")) for espo_id in ids if tokens.get(espo_id) or not only_due]
         self._counts["records"] = len(outcomes)
-        with ThreadPoolExecutor(max_workers=max(1, min(self._wired.workers, len(outcomes)))) as pool:
+        with self._wired.pool(max(1, min(self._wired.workers, len(outcomes)))) as pool:
             list(pool.map(lambda outcome: self._one(outcome, work), outcomes))
         return outcomes
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from services.errors import Forbidden, SyncError
@@ -32,7 +31,7 @@ def count_slots(wired: Wiring) -> dict[str, int]:
         except SyncError:
             return Counter(failed=1)
 
-    with ThreadPoolExecutor(max_workers=wired.workers) as pool:
+    with wired.pool(wired.workers) as pool:
         for counts in pool.map(one, links):
             totals.update(counts)
     return {"beteiligte": len(links), **totals}

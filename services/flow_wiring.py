@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -11,7 +14,8 @@ from typing import TYPE_CHECKING
 from services.errors import Unconfigured
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Executor
 
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
@@ -21,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Wiring:
-    """`batch`: ids an event of reconcile; `workers`: records at once in a process; `walk`: records re-read a tick."""
+    """`batch`: ids an event of reconcile; `workers`: records at once in a process; `walk`: records re-read a tick.
+
+    `pool`: makes what works on several records at once.
+    """
 
     state: StateStore
     batch: int
@@ -31,6 +38,7 @@ class Wiring:
     delete_slots: bool
     _parts: dict[str, object]
     now: Callable[[], float] = time.time
+    pool: Callable[[int], Executor] = ThreadPoolExecutor
 
     @property
     def manager(self) -> KommunikationSyncManager:
@@ -73,9 +81,26 @@ def _number(name: str, default: int, low: int, high: int) -> int:
     return int(text)
 
 
-@cache
+_in_use: ContextVar[Wiring | None] = ContextVar("wiring", default=None)
+
+
+@contextmanager
+def use(given: Wiring) -> Iterator[None]:
+    """Let the flow work with these parts instead of the environment's, within this context."""
+    token = _in_use.set(given)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
 def wiring() -> Wiring:
-    """The wiring of this process. Raises `Unconfigured` without `REDIS_URL`: the flow needs a store."""
+    """The wiring in use, else that of this process. Raises `Unconfigured` without `REDIS_URL`: the flow needs a store."""
+    return _in_use.get() or _from_environment()
+
+
+@cache
+def _from_environment() -> Wiring:
     from services.bootstrap import build_state
 
     state = build_state()
