@@ -120,7 +120,7 @@ class Judge:
         going = {line.subject.base_key for line in removing if line.subject is not None}
         self.removals, self.linked = len(going), len(linked)
         mass = len(going) > VALVE_VALUES and 2 * len(going) > len(linked)
-        everything = len(linked) > 1 and len(going) == len(linked)
+        everything = self.rules.stop_removals or (len(linked) > 1 and len(going) == len(linked))
         if self.rules.allow_removals:
             return set()
         waiting = self.view.withheld
