@@ -86,7 +86,8 @@ class EspoCrmService:
         if phones is not None:
             arrays["phoneNumberData"] = [phone_item(item) for item in phones]
             # EspoCRM also checks the stored primary: an old national one would refuse an array that is all E.164.
-            arrays |= {"phoneNumber": item.value for item in phones if item.primary}
+            if primary := next((item.value for item in phones if item.primary), None):
+                arrays["phoneNumber"] = primary
         if not arrays:
             raise Bug("A PUT without any array.", system=SYSTEM)
         headers = {} if version is None else {"X-Version-Number": str(version)}
