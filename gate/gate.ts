@@ -13,6 +13,11 @@ import { hasBearer, signedBy } from './signature.ts'
 
 /** What Motia's plugins register for their pages. */
 const MOTIA_PATHS = /^\/(__motia|motia)(\/|$)/
+/**
+ * The Workbench saves what it shows. Where the steps reach its page before their places do, it makes a layout of its own and
+ * saves that over the committed one, so it may not save.
+ */
+const SAVES_LAYOUT = /^\/__motia\/flows\/[^/]+\/config\/?$/i
 const READ_SECONDS = 10
 
 /**
@@ -42,7 +47,8 @@ export function installGate(app: Express, settings: Settings, redisReady: () => 
     if (res.locals.passed) next()
     else if (settings.workbench && !isStepEndpoint(app, req.path)) {
       res.setHeader('Content-Security-Policy', OWN_PAGE_POLICY)
-      if (isOwnPage(req.headers)) next()
+      if (isOwnPage(req.headers) && !SAVES_LAYOUT.test(req.path)) next()
+      else if (isOwnPage(req.headers)) refuse(res, 403, 'The layout is the one in motia-workbench.json.')
       else refuse(res, 403, 'The Workbench answers only to pages of this machine.')
     } else if (hasBearer(req.headers, settings.apiToken)) {
       delete req.headers.authorization

@@ -76,6 +76,7 @@ def test_a_ring_at_the_door_brings_advowares_edit_over_at_once(running: Running,
     answer = running.ring("advoware", {"ids": [made.betnr]}, Authorization=f"Bearer {TOKEN}")
     assert answer.json() == {"status": "received", "ids": 1}
     eventually(lambda: "+491713920011" in numbers(running, made), 20)
+    assert "InvalidInput" not in running.log()
 
 
 def test_a_value_deleted_in_espocrm_leaves_a_slot_in_advoware(running: Running, pair: Callable[..., Pair]) -> None:
