@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,9 +120,7 @@ def test_two_runs_of_one_checkout_do_not_get_in_each_others_way(runtime: Path) -
         assert second.returncode != 0
         assert "runs already" in said
     finally:
-        first.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        for pid in processes_of(runtime):
+        for pid in running_program(runtime, b"scripts/run.py"):
             os.kill(pid, signal.SIGTERM)
         first.communicate(timeout=60)
 
