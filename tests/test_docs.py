@@ -1,0 +1,24 @@
+"""Pages made from the code are current, and say what the code does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from services.kommunikation_table import TABLE
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_generated_pages_are_current() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "generate_docs.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, f"run scripts/generate_docs.py: {done.stdout}{done.stderr}"
+
+
+def test_every_row_of_the_table_stands_on_its_page() -> None:
+    page = (ROOT / "docs" / "decision-table.md").read_text(encoding="utf-8")
+    for row in TABLE:
+        assert f"\n| {row.number} | {row.base.value} | {row.advoware.value} | " in page
+        assert row.act.value in page
