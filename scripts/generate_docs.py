@@ -91,7 +91,7 @@ def decision_table() -> str:
     tail = [
         "",
         "A kind that Advoware's answer does not tell comes from the marker, else from a member of the Beteiligter with the",
-        "same value, else from an `@` (4), else it is 1. The last two are guesses: an item that matches decides by its type.",
+        "same value, else from an `@` (4), else it is 1. The last two are guesses: a matching item decides by its type.",
         "The members, in the order they are asked (upper and lower case do not matter):",
         f"{members}.",
         "",
