@@ -34,6 +34,8 @@ def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None]) -> dict[
         while True:
             alive()
             status = _last_line(watcher)
+            if status.get("pass_number", 0) <= before:
+                status = {}  # what it says is of an earlier run
             now = time.monotonic()
             marks = (status.get("pass_number"), status.get("records_done"), status.get("pass_writes"))
             if marks != seen:

@@ -43,7 +43,5 @@ async def handler(req: dict[str, Any], ctx: Context) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller has to come again
         ctx.logger.error("A webhook could not be taken", {"quelle": quelle, "ids": len(ids), "cause": describe(error)})
         return {"status": 503, "body": {"error": "Not now, please come again."}}
-    ctx.logger.info(
-        "Webhook received", {"quelle": quelle, "ids": len(ids), "attributes": req["body"].get("attributes")}
-    )
+    ctx.logger.info("Webhook received", {"quelle": quelle, "ids": len(ids), "attributes": req["body"].get("attributes")})
     return {"status": 200, "body": {"status": "received", "ids": len(ids)}}
