@@ -67,11 +67,13 @@ class _Items:
         for position, key in enumerate(self.keys):
             self._at.setdefault(key, []).append(position)
         self.claimed: set[int] = set()
+        self._held: set[int] = set()
 
     def claim(self, key: str) -> EspoItem | None:
         """Claims every item with this key (there should be one) and gives the first."""
         positions = self._at.get(key, [])
         self.claimed.update(positions)
+        self._held.update(positions)
         return self.all[positions[0]] if positions else None
 
     def claim_base(self, subject: Entry | Gone) -> EspoItem | None:
@@ -85,7 +87,7 @@ class _Items:
         ):
             return found
         for position, item in enumerate(self.all):
-            if item.value == subject.stored.espo_value:
+            if item.value == subject.stored.espo_value and position not in self._held:
                 self.claimed.add(position)
                 return item
         return None

@@ -200,8 +200,11 @@ def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
 def read_gone(beteiligter: Beteiligter, view: BaseView) -> list[Gone]:
     """Linked entries that a filled base store knows and Advoware no longer has, in order of their ids."""
     present = {raw.id for raw in beteiligter.kommunikation}
-    return [
-        Gone(entry_id, stored.value, stored.kz, stored)
-        for entry_id, stored in sorted(view.entries.items())
-        if entry_id not in present and stored.value is not None and not stored.fresh
-    ]
+    found = []
+    for entry_id, stored in sorted(view.entries.items()):
+        if entry_id in present or stored.value is None or stored.fresh:
+            continue
+        kz = detect_kind(stored.value, 0, None, {}, stored.kz).kz
+        if KINDS[kz].art is not None:
+            found.append(Gone(entry_id, stored.value, kz, stored))
+    return found

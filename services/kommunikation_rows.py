@@ -115,7 +115,8 @@ class Rows:
         if item is not None and not type_fits(entry.kz, item) and art_of(entry.tlf, entry.kz) is Art.PHONE:
             self.types.look(line, item, self)
         marked = entry.marker.base if entry.marker is not None else None
-        if marked is None or canonical_key(marked) != entry.key or self._legacy(entry):
+        stale = marked is None or canonical_key(marked) != entry.key or self._legacy(entry)
+        if stale and entry.id not in self.types.emptied:
             self._mark(line)
 
     def _row_2(self, line: Line, _: set[str]) -> None:

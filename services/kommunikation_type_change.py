@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class TypeChanges:
     """What a run does about types that do not fit. `moves`: entry id -> new kommKz; `asked`: key -> number to ask about.
 
-    `unfinished`: entries whose change is not carried out, so the type last read back stays the old one.
+    `unfinished`: entries whose change is not carried out, so the type last read back stays the old one. `emptied`: entries
+    whose value has moved.
     """
 
     def __init__(self, view: BaseView, judge: Judge) -> None:
@@ -35,6 +36,7 @@ class TypeChanges:
         self.moves: dict[int, int] = {}
         self.unfinished: set[int] = set()
         self.asked: dict[str, str] = {}
+        self.emptied: set[int] = set()
         self._moved_keys: set[str] = set()
 
     def look(self, line: Line, item: EspoItem, rows: Rows) -> None:
@@ -93,6 +95,7 @@ class TypeChanges:
         reason = "change of type: the value has moved, the old entry becomes a slot"
         # The text went along with the value, unless a person edited it in between.
         text = "" if any(twin.text == entry.text for twin in twins) else entry.text
+        self.emptied.add(entry.id)
         rows.to_advoware.append(EmptyEntry(CHANGE_OF_TYPE, reason, entry, kz=entry.kz, text=text))
 
 

@@ -145,7 +145,7 @@ def put(record: EspoRecord, arrays: Arrays) -> EspoRecord:
                 assert not item.type
             else:
                 assert phone_form(item.value) == item.value
-                assert item.type in {"Office", "Mobile", "Home", "Fax", "Other"}
+                assert item.type in {"Office", "Mobile", "Home", "Fax", "Other"} | {old.type for old in record.phones}
         record = replace(record, emails=sent) if art is Art.EMAIL else replace(record, phones=sent)
     return record
 

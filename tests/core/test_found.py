@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.kommunikation_entry import BaseView
 from services.kommunikation_mapper import canonical_key, held_back_reason, make_hash_marker, phone_form
 from services.kommunikation_plan import Answers, Rules
 from services.kommunikation_table import ConflictPolicy, Direction
-from services.kommunikation_types import Art, BaseEntry
+from services.kommunikation_types import Art, Base, BaseEntry
 from tests.core.apply import World, interrupted, run, settle, steps
 from tests.core.builders import (
+    BETNR,
     KNOWS_NOTHING,
     AskNobody,
     done,
@@ -195,3 +197,17 @@ def test_an_emptied_entry_does_not_take_a_new_value_with_it_because_the_run_died
     for cut in range(len(steps(world.plan())) + 1):
         after = settle(interrupted(world, cut))
         assert [(raw.tlf, after.texts_by_entry()[raw.id]) for raw in after.advoware.kommunikation] == [("", "Büro"), (B, "")]
+
+
+def test_an_entry_whose_value_has_moved_is_not_filled_again_by_a_renewed_marker() -> None:
+    # Somebody removed the old entry's marker while the move was under way.
+    old, new = entry(1, A, remark="Büro"), entry(2, A, base=A, kz=3)
+    base = Base(BETNR, {1: BaseEntry(A, 1, "ROW1", A, "Office"), 2: BaseEntry(A, 3, "ROW2", A, "Mobile")}, moves={1: 3})
+    view = BaseView(keeps_base=True, base=base)
+    after = settle(World(person(old, new), record(phone(A, "Mobile", primary=True)), view, {1: 1, 2: 3}))
+    assert [raw.tlf for raw in after.advoware.kommunikation] == ["", A]
+
+
+def test_an_entry_deleted_in_advoware_that_was_never_synchronised_removes_nothing() -> None:
+    site = filled(e1=BaseEntry("max@example.com", 5, "ROW1"))
+    assert not plan_for(person(), record(mail("max@example.com", primary=True)), site).arrays
