@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.errors import LeaseBusy, NeedsPerson, RecordProblem, SyncError
+from services.state_forms import PAUSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -76,12 +77,22 @@ class Batch:
             self._count(failed=1)
             return
         if isinstance(error, NeedsPerson) and error.counts_against_record:
+            self._keep_due(outcome.espo_id)
             self._state.park(outcome.espo_id, str(error))
             self._count(failed=1, errors=1)
             return
         self._put_off(outcome.espo_id, str(error), counts=error.counts_against_record)
 
+    def _keep_due(self, espo_id: str) -> None:
+        """The walk comes by records that nobody rang for, and another worker may have settled this one meanwhile.
+
+        What is put on the due list then has no token, every event for it would take it for settled, and it would stay on
+        the list for ever, unseen to.
+        """
+        self._state.ring([espo_id], delay=PAUSE_SECONDS)
+
     def _put_off(self, espo_id: str, cause: str, *, counts: bool) -> None:
+        self._keep_due(espo_id)
         self._state.postpone(espo_id, cause, counts=counts)
         self._count(postponed=1, failed=int(counts))
 
