@@ -18,13 +18,14 @@ _STALLED_SECONDS = 300.0
 """No record more in this time: something is wrong that waiting does not mend."""
 
 
-def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None]) -> dict[str, Any]:
+def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None], *, give_up: bool) -> dict[str, Any]:
     """Wait until a pass over all records that began after `before` passes is through. Gives the status then.
 
     `alive` raises when a part of the stack has ended, or a person wants to stop.
 
     Raises:
-        CannotRunError: nothing moved for five minutes.
+        CannotRunError: nothing moved for five minutes, and `give_up` is set. A system may be down all night: unattended,
+            that is said and waited for.
     """
     watcher = stack.watch_status()
     seen: tuple[object, ...] = ()
@@ -43,7 +44,11 @@ def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None]) -> dict[
             if status.get("first_pass_done") and int(status.get("pass_number", 0)) > before:
                 return status
             if now - moved > _STALLED_SECONDS:
-                raise CannotRunError(f"The first sync does not get on ({_where(status)}); see {stack.runtime / 'logs'}.")
+                problem = f"The first sync does not get on ({_where(status)}); see {stack.runtime / 'logs'}."
+                if give_up:
+                    raise CannotRunError(problem)
+                say(f"  -- {problem}")
+                moved = now
             if _where(status) != last and now - shown >= 1:
                 shown, last = now, _where(status)
                 progress(last)

@@ -14,7 +14,7 @@ from scripts.launch.places import ROOT, RUNTIME, has_credentials, read_env, sand
 from scripts.launch.processes import free_port
 from scripts.launch.provision import provision
 from scripts.launch.report import CannotRunError, say, step
-from scripts.launch.stack import Stack, motia_port
+from scripts.launch.stack import PortTakenError, Stack, motia_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +29,17 @@ class _StopError(Exception):
 
 
 def main() -> int:
-    """Run. Gives the exit code: 0 after Ctrl-C or a first sync with ONCE=1, 1 with a sentence otherwise."""
+    """Run. Gives the exit code: 0 after Ctrl-C, with ONCE=1 only after the first sync; 1 with a sentence otherwise."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _on_signal)
+    once = os.environ.get("ONCE", "") not in {"", "0"}
     try:
         with _only_one():
             provision()
-            _run(once=os.environ.get("ONCE", "") not in {"", "0"})
+            _run(once=once)
     except _StopError:
         say("\n  Stopped.")
+        return int(once)
     except CannotRunError as problem:
         say(f"\n  {problem}")
         return 1
@@ -56,7 +58,7 @@ def _deafen() -> None:
 
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
-    RUNTIME.mkdir(exist_ok=True)
+    RUNTIME.mkdir(parents=True, exist_ok=True)
     with (RUNTIME / "run.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -73,12 +75,13 @@ def _run(*, once: bool) -> None:
     stack.env.setdefault("KOMM_RECONCILE_CRON", _TICK)
     if redis := stack.env.get("REDIS_URL") or values.get("REDIS_URL"):
         stack.env["REDIS_URL"] = redis
-    port = motia_port(int(os.environ.get("PORT") or _MOTIA_PORT))
     try:
-        _start(stack, real=real, ports=(advoware, espocrm, port))
-        alive = _Keeper(stack, port)
+        _start_systems(stack, real=real, ports=(advoware, espocrm))
+        before = int(stack.status(request_pass=True)["pass_number"])
+        port = _start_motia(stack, real=real)
+        alive = _Keeper(stack)
         started = time.monotonic()
-        status = wait_for_pass(stack, alive.passes_before, alive)
+        status = wait_for_pass(stack, before, alive, give_up=once)
         say(f"  ok first full sync through the flow  ({time.monotonic() - started:.1f} s)")
         show(status)
         if once:
@@ -100,9 +103,7 @@ def _sandbox_ports() -> tuple[int, int]:
     return advoware, free_port(max(_ESPOCRM_PORT, advoware + 1))
 
 
-def _start(stack: Stack, *, real: bool, ports: tuple[int, int, int]) -> None:
-    """Start everything but Motia."""
-    advoware, espocrm, port = ports
+def _start_systems(stack: Stack, *, real: bool, ports: tuple[int, int]) -> None:
     with step("Redis"):
         if stack.env.get("REDIS_URL"):
             stack.check_redis()
@@ -111,26 +112,43 @@ def _start(stack: Stack, *, real: bool, ports: tuple[int, int, int]) -> None:
     if not real:
         count = os.environ.get("COUNT") or "200"
         with step("sandbox: an Advoware and an EspoCRM"):
-            stack.start_sandbox(advoware, espocrm, "--count", count)
-    url = stack.env.get("KOMM_PUBLIC_URL") if real else f"http://127.0.0.1:{port}"
-    if url:
-        with step("webhooks"):
-            stack.register_webhooks(url, only_here=not real)
-    else:
-        say("  -- no webhooks: KOMM_PUBLIC_URL (where EspoCRM reaches this machine) is not set; changes are polled")
+            stack.start_sandbox(*ports, "--count", count)
+    with step("both systems answer"):
+        down = stack.check_systems()
+    if down:
+        say(f"  -- {down} It is tried again by itself.")
+
+
+def _start_motia(stack: Stack, *, real: bool) -> int:
+    """Register the webhooks and start Motia; give its port. The webhooks come first: the gate has to know their secrets."""
+    tries = 3
+    while True:
+        port = motia_port(int(os.environ.get("PORT") or _MOTIA_PORT))
+        url = stack.env.get("KOMM_PUBLIC_URL") if real else f"http://127.0.0.1:{port}"
+        if url:
+            with step("webhooks"):
+                stack.register_webhooks(url, only_here=not real)
+        else:
+            say("  -- no webhooks: KOMM_PUBLIC_URL (where EspoCRM reaches this machine) is not set; changes are polled")
+        try:
+            with step("Motia"):
+                stack.start_motia(port)
+        except PortTakenError:
+            tries -= 1
+            if not tries:
+                raise
+        else:
+            return port
 
 
 class _Keeper:
-    """Starts Motia, and starts again whatever ends by itself.
+    """Starts again whatever ends by itself.
 
     Motia ends when its Redis closes the connection (its client has no error handler), so this is no rare case.
     """
 
-    def __init__(self, stack: Stack, port: int) -> None:
+    def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self.passes_before = int(stack.status(request_pass=True)["pass_number"])
-        with step("Motia"):
-            stack.start_motia(port)
         self._troubles, self._last = 0, time.monotonic()
 
     def __call__(self) -> None:

@@ -22,6 +22,10 @@ _START_SECONDS = 60.0
 _MOTIA = ROOT / "node_modules" / "motia" / "dist" / "cli.mjs"
 
 
+class PortTakenError(CannotRunError):
+    """Somebody else was faster; another port will do."""
+
+
 class Stack:
     """Starts the parts in order and ends them in the other. `env` holds what the parts are to know of each other."""
 
@@ -70,6 +74,19 @@ class Stack:
         command: list[str | Path] = [PYTHON, "-m", "sandbox", *ports, "--db", self.runtime / "sandbox.db", *options]
         self._start("sandbox", command, lambda said: "ready" in said.splitlines())
 
+    def check_systems(self) -> str:
+        """Ask both systems once; give what is only down for now, as a sentence or ''.
+
+        Raises:
+            CannotRunError: a setting is missing, credentials are refused, or the like.
+        """
+        done = subprocess.run(
+            [PYTHON, "-m", "scripts.launch.reach"], cwd=ROOT, env=self.env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CannotRunError(done.stderr.strip().splitlines()[-1])
+        return done.stdout.strip()
+
     def register_webhooks(self, url: str, *, only_here: bool) -> None:
         """Register the webhooks below `url`; the gate of a Motia started after this knows their secrets."""
         command: list[str | Path] = [PYTHON, ROOT / "scripts" / "register_webhooks.py", "--url", url]
@@ -87,7 +104,8 @@ class Stack:
         """Start Motia on 127.0.0.1; give its process."""
         child = self._start("motia", ["node", _MOTIA, "start", "-p", str(port), "-H", "127.0.0.1"], _is_motia_ready)
         if f"listening on port {port}\n" not in child.words():
-            raise CannotRunError(f"Port {port} was taken while Motia started; try again.")
+            self.drop(child)  # Motia takes the next free port by itself, where no webhook would find it
+            raise PortTakenError(f"Port {port} was taken while Motia started.")
         return child
 
     def status(self, *, request_pass: bool = False) -> dict[str, Any]:
