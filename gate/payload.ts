@@ -11,7 +11,7 @@ export interface Rung {
 /** Above this an event would not fit a step's process argument; EspoCRM sends at most 50 items a request. */
 export const MAX_IDS = 1000
 
-const ESPO_ID = /^[A-Za-z0-9]{1,36}$/
+const ESPO_ID = /^[A-Za-z0-9_-]{1,36}$/
 const ATTRIBUTE = /^[A-Za-z][A-Za-z0-9]{0,99}$/
 
 /** The items of a signed delivery: unusable ones are counted and left out, so that they can't lose the others. */

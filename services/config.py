@@ -80,7 +80,7 @@ def _secrets_by_webhook(value: object) -> object:
     pairs: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in value.split(","))):
         webhook_id, colon, secret = (text.strip() for text in part.partition(":"))
-        if not colon or not secret or not re.fullmatch(r"[A-Za-z0-9]{1,36}", webhook_id):
+        if not colon or not secret or not re.fullmatch(r"[A-Za-z0-9_-]{1,36}", webhook_id):
             raise ValueError("not of the form webhookId:secret,webhookId:secret")
         pairs[webhook_id] = secret
     return pairs

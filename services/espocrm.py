@@ -29,7 +29,7 @@ MAX_ROWS = 200
 """EspoCRM answers 403 to a list that asks for more."""
 
 _MAX_QUERY_BYTES = 7000  # nginx refuses an address of more than 8 KiB
-_ID = re.compile(r"[A-Za-z0-9]{1,36}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _REASON = re.compile(r"[\x20-\x7e]{1,200}")
 

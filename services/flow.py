@@ -2,7 +2,7 @@
 
 What is due is remembered in Redis before anything is queued, and forgotten only when a run is through, so a lost event, a
 killed process or a failed system delays a change and never loses it. A key of the due list is an id of EspoCRM, or
-`betnr-N` for a Beteiligter whose record has yet to be found.
+`betnr:N` for a Beteiligter whose record has yet to be found.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GRACE_SECONDS = 90.0
 DUE_AT_ONCE = 1000
 WALK_DEFAULT = 100
 
-_ESPO_ID = re.compile(r"[A-Za-z0-9]{1,36}")
+_ESPO_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _BETNR = re.compile(r"[1-9][0-9]{0,9}")
 
 
@@ -93,9 +93,9 @@ def reconcile() -> dict[str, Any]:
     changed = poll_espocrm(wired)
     walked = [*recent(wired), *(espo_id for espo_id, _ in wired.state.next_links(wired.walk))] if wired.walk else []
     due = wired.state.due(DUE_AT_ONCE)
-    ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr-"))]))
+    ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr:"))]))
     walked = [espo_id for espo_id in dict.fromkeys(walked) if espo_id not in set(ids)]
-    betnrs = [key.removeprefix("betnr-") for key in due if key.startswith("betnr-")]
+    betnrs = [key.removeprefix("betnr:") for key in due if key.startswith("betnr:")]
     events = _events(ids, "reconcile", size=wired.batch) + _events(betnrs, "advoware")
     events += _events(walked, "reconcile", size=wired.batch, walk=True)
     return {"events": events, "summary": {"changed": len(changed), "walked": len(walked), "due": len(due)}}
@@ -143,7 +143,7 @@ def _events(ids: Sequence[str], quelle: str, *, size: int = EVENT_IDS, **more: A
 
 
 def _betnr_key(betnr: str) -> str:
-    return f"betnr-{betnr}"
+    return f"betnr:{betnr}"
 
 
 def _resolve(wired: Wiring, betnrs: Sequence[str]) -> list[str]:

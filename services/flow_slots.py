@@ -49,18 +49,22 @@ def _count_one(wired: Wiring, betnr: int) -> Counter[str]:
     since = wired.state.slot_since(betnr, slots)
     deleted = _delete(wired, betnr, surplus) if wired.delete_slots else 0
     report: dict[str, Any] | None = None
-    if len(slots) - deleted > wired.slot_limit:
+    with_text = sorted(entry_id for entry_id, (_, text) in slots.items() if text)
+    above = len(slots) - deleted > wired.slot_limit
+    # A slot behind which a user's text stands is never used again: only a person can clear it away.
+    if above or with_text:
         by_kind = {str(kz): len(ids) for kz, ids in sorted(free.items())}
         report = {
             "betnr": betnr,
             "slots": len(slots) - deleted,
             "surplus": len(surplus) - deleted,
-            "with_text": sum(1 for _, text in slots.values() if text),
+            "with_text": with_text,
+            "above_limit": above,
             "free_by_kind": by_kind,
             "oldest_since": min(since.values(), default=0.0),
         }
     wired.state.set_slot_report(betnr, report)
-    return Counter(slots=len(slots), surplus=len(surplus), deleted=deleted, above_limit=int(report is not None))
+    return Counter(slots=len(slots), surplus=len(surplus), deleted=deleted, above_limit=int(above), with_text=len(with_text))
 
 
 def _slots(beteiligter: Beteiligter) -> dict[int, tuple[int, bool]]:

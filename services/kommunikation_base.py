@@ -6,6 +6,7 @@ do not, the old base stays. So it can only change after a write was read back, w
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord
+
+
+def advoware_text(beteiligter: Beteiligter) -> str:
+    """All of Advoware's side, for a keyed digest. Holds client values."""
+    rows = [[r.id, r.row_id, r.tlf, r.bemerkung, r.online] for r in beteiligter.kommunikation]
+    return json.dumps(sorted(rows, key=lambda row: str(row[0])))
+
+
+def espocrm_text(record: EspoRecord) -> str:
+    """All of EspoCRM's side, for a keyed digest. Holds client values."""
+    items = [[i.art.value, i.value, i.type, i.primary, i.opt_out, i.invalid] for i in record.emails + record.phones]
+    return json.dumps(sorted(items))
+
 
 REFUSAL_SECONDS = 86400.0
 """How long a refused value is not tried again: what a system takes may change with its settings."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.kommunikation_diff import Comparison, compare
+from services.kommunikation_entry import Entry
 from services.kommunikation_judge import Judge
 from services.kommunikation_rows import Rows
-from services.kommunikation_rules import Answers, Finding, Rules
+from services.kommunikation_rules import SHORT_MARKER, Answers, Finding, Rules, finding
+from services.kommunikation_types import MarkerForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +53,14 @@ class Plan:
     linked: int = 0
 
 
+def _short_markers(comparison: Comparison) -> list[Finding]:
+    """Entries whose remark has no room for the whole marker: without the base store their base would be lost."""
+    short = [line for line in comparison.lines if isinstance(line.subject, Entry) and not line.subject.blank]
+    return [
+        finding("marker", line, SHORT_MARKER[line.entry.form]) for line in short if line.entry.form is not MarkerForm.FULL
+    ]
+
+
 def make_plan(beteiligter: Beteiligter, record: EspoRecord, view: BaseView, rules: Rules, answers: Answers) -> Plan:
     """The plan for one pair of records: a pure function of what was read, the base, the rules and EspoCRM's answers."""
     comparison = compare(beteiligter, record, view)
@@ -63,7 +73,7 @@ def make_plan(beteiligter: Beteiligter, record: EspoRecord, view: BaseView, rule
         arrays=rows.edit.arrays(),
         conflicts=tuple(judge.conflicts),
         held_back=tuple(judge.held_back),
-        notices=tuple(rows.types.notices),
+        notices=(*rows.types.notices, *_short_markers(comparison)),
         pending=tuple(judge.pending),
         valve=tuple(judge.valve),
         questions=rows.questions(),

@@ -15,11 +15,12 @@ from services.kommunikation_ops import (
     SetMarker,
     WriteEntry,
 )
+from services.kommunikation_rules import SHORT_MARKER, Finding
 from services.kommunikation_types import Art
 
 if TYPE_CHECKING:
     from services.kommunikation_ops import Arrays
-    from services.kommunikation_plan import Finding, Plan
+    from services.kommunikation_plan import Plan
     from services.kommunikation_table import Direction
     from services.kommunikation_writer import Written
 
@@ -49,7 +50,7 @@ def describe(operation: Operation) -> dict[str, Any]:
         after = None if isinstance(operation, RemoveItem) else operation.item.value
         return told | {"system": "espocrm", "art": item.art.value, "type": item.type, "before": before, "after": after}
     if isinstance(operation, (CreateEntry, WriteEntry, EmptyEntry, SetMarker)):
-        told |= {"system": "advoware", "kommKz": operation.kz, "before": entry.tlf if entry is not None else None}
+        told |= {"system": "advoware", "kommKz": int(operation.kz), "before": entry.tlf if entry is not None else None}
         told["after"] = "" if isinstance(operation, EmptyEntry) else operation.value
     return told
 
@@ -104,6 +105,12 @@ class Report:
         else:
             self.bookkeeping += 1
         self._note([operation], entry_id=one.entry_id, bemerkung=one.body.bemerkung)
+
+    def short_marker(self, one: Written) -> None:
+        """A remark that had no room for the whole marker is listed."""
+        operation = one.operation
+        name, reason = f"marker:{one.entry_id}", SHORT_MARKER[one.form]
+        self.notices[name] = Finding(name, operation.row, reason, one.entry_id, operation.kz)
 
     def _note(self, operations: Any, **more: Any) -> None:
         for operation in operations:

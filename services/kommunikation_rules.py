@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from services.kommunikation_entry import Entry, Gone
 from services.kommunikation_table import ConflictPolicy, Direction
+from services.kommunikation_types import MarkerForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 VALVE_VALUES = 3
 """A plan that removes more different values than this, and more than half of the linked ones, needs a release."""
+
+SHORT_MARKER = {
+    MarkerForm.HASH: "the remark has no room for the whole marker: it holds the short hash",
+    MarkerForm.NONE: "the remark has no room for a marker: only the base store knows the link",
+}
 
 SENDING_ROWS = frozenset({4, 6, 7, 15})
 """Rows that send an entry's value to EspoCRM."""
@@ -60,7 +66,7 @@ class Finding:
 
     def as_dict(self) -> dict[str, object]:
         """The form of result and lists."""
-        where = {"entry_id": self.entry_id, "kommKz": self.kz}
+        where = {"entry_id": self.entry_id, "kommKz": None if self.kz is None else int(self.kz)}
         return {"id": self.id, "row": self.row, "reason": self.reason, **where, **self.values}
 
 

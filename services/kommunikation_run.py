@@ -24,7 +24,16 @@ from services.errors import (
     Unreachable,
     Validation,
 )
-from services.kommunikation_base import agreed_before, base_after, current_refusals, fresh_base, items_by_key, spoilt
+from services.kommunikation_base import (
+    advoware_text,
+    agreed_before,
+    base_after,
+    current_refusals,
+    espocrm_text,
+    fresh_base,
+    items_by_key,
+    spoilt,
+)
 from services.kommunikation_entry import BaseView
 from services.kommunikation_mapper import canonical_key
 from services.kommunikation_ops import AddItem, EmptyEntry, RemoveItem, ReplaceItem, SetMarker
@@ -372,6 +381,7 @@ class Run:
             self._report.entry_written(one)
             if one.form is not MarkerForm.FULL:
                 self._new_forms[one.entry_id] = one.form
+                self._report.short_marker(one)
             return
         if one.verdict is Verdict.REFUSED and not isinstance(one.operation, (EmptyEntry, SetMarker)):
             self._refused[f"a:{canonical_key(one.operation.value)}"] = self._now()
@@ -416,6 +426,11 @@ class Run:
             forms=self._new_forms,
             refused=self._refused,
             withheld=plan.withheld,
+        )
+        base = replace(
+            base,
+            digest_advoware=self._state.digest(advoware_text(self._person)),
+            digest_espocrm=self._state.digest(espocrm_text(self._record)),
         )
         if base != self._known or self._announced:
             self._state.save(self._held(), base)

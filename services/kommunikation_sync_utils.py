@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.kommunikation_plan import Plan
     from services.state import Lease, StateStore
 
-_ESPO_ID = re.compile(r"[A-Za-z0-9]{1,36}")
+_ESPO_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
 
 class KommunikationSyncManager:
@@ -198,7 +198,7 @@ def _direction(direction: str) -> Direction:
 
 def _checked_id(beteiligte_id: str) -> str:
     if not isinstance(beteiligte_id, str) or not _ESPO_ID.fullmatch(beteiligte_id):
-        raise InvalidInput("beteiligte_id is not an id of EspoCRM (1 to 36 letters and digits).")
+        raise InvalidInput("beteiligte_id is not an id of EspoCRM (1 to 36 letters, digits, - and _).")
     return beteiligte_id
 
 

@@ -143,7 +143,7 @@ class Base:
     `moves`: changes of type under way, entry id -> new kommKz. `open_writes`: what the next run has to look at first.
     `refused`: 'a:' or 'e:' + canonical key -> when Advoware or EspoCRM would not take that value (seconds since 1970).
     `withheld`: canonical keys of removals the valve stopped; they wait for a release, whatever comes in meanwhile.
-    `digest_advoware`, `digest_espocrm`: keyed digests of both sides when they last agreed completely, else ''.
+    `digest_advoware`, `digest_espocrm`: keyed digests of both sides as they were read last.
     """
 
     betnr: int

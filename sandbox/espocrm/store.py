@@ -74,6 +74,7 @@ class EspoStore:
         *,
         check_duplicates: bool = False,
         as_import: bool = False,
+        record_id: str | None = None,
     ) -> str:
         """Create a record, events included, and return its id.
 
@@ -83,11 +84,13 @@ class EspoStore:
             user: who creates it.
             check_duplicates: refuse an address or a name that another record has.
             as_import: take values as they are, such as national numbers of old times.
+            record_id: the id; None: a new one, as the API always does.
 
         Raises:
             ApiError: as the API answers.
         """
-        return str(self.create(entity, attributes, user, check_duplicates=check_duplicates, as_import=as_import)["id"])
+        options: dict[str, Any] = {"check_duplicates": check_duplicates, "as_import": as_import, "record_id": record_id}
+        return str(self.create(entity, attributes, user, **options)["id"])
 
     def create(
         self,
@@ -97,6 +100,7 @@ class EspoStore:
         *,
         check_duplicates: bool = True,
         as_import: bool = False,
+        record_id: str | None = None,
     ) -> dict[str, Any]:
         """Create a record as a POST does and return the POST's answer. Raises ApiError."""
         kind = PERSONS[entity]
@@ -110,7 +114,7 @@ class EspoStore:
             record["name"] = _full_name(record)
         if check_duplicates:
             self._refuse_duplicates(kind, record)
-        record |= {"id": new_id(), "createdAt": now(), "createdById": user}
+        record |= {"id": record_id or new_id(), "createdAt": now(), "createdById": user}
         record["modifiedAt"] = record["createdAt"]
         if kind.versioned:
             record["versionNumber"] = 1

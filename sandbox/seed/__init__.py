@@ -73,10 +73,14 @@ def _pairs(values: Values, count: int) -> list[Pair]:
     return pairs
 
 
-def _into_advoware(store: AdvowareStore, pair: Pair) -> int:
+EXAMPLE_ID, EXAMPLE_BETNR = "espocrm-bet-id", 12345
+"""The first pair is the one of the usage example in the documents; the others get ids and numbers as they come."""
+
+
+def _into_advoware(store: AdvowareStore, pair: Pair, betnr: int | None = None) -> int:
     name = f"{pair.last}, {pair.first}" if pair.first else pair.last
     stammdaten = {"vorname": pair.first} if pair.first else {"rechtsform": "Firma"}
-    betnr = store.add_beteiligter(name, stammdaten)
+    betnr = store.add_beteiligter(name, stammdaten, betnr=betnr)
     for entry in pair.entries:
         store.add_entry(betnr, **entry)
     return betnr
@@ -94,6 +98,7 @@ def _into_espocrm(store: EspoStore, pair: Pair, betnr: int | None) -> None:
             "phoneNumberData": pair.phones,
         },
         as_import=pair.imported,
+        record_id=EXAMPLE_ID if betnr == EXAMPLE_BETNR else None,
     )
 
 
@@ -102,8 +107,8 @@ def seed(advoware: AdvowareStore, espocrm: EspoStore, *, count: int, seed_number
     values = Values(seed_number)
     # In the sandbox both stores share a connection; then the inner transaction joins the outer one.
     with advoware.transaction(), espocrm.db.transaction():
-        for pair in _pairs(values, count):
-            _into_espocrm(espocrm, pair, _into_advoware(advoware, pair))
+        for index, pair in enumerate(_pairs(values, count)):
+            _into_espocrm(espocrm, pair, _into_advoware(advoware, pair, None if index else EXAMPLE_BETNR))
         for index in range(count // _EVERY):
             in_advoware, in_espocrm = (Pair(values, *values.person()) for _ in range(2))
             _ordinary(in_advoware, index)
