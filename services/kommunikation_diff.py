@@ -195,15 +195,12 @@ def compare(beteiligter: Beteiligter, record: EspoRecord, view: BaseView) -> Com
     synced = [entry for entry in entries if entry.synced]
     items = _Items(record)
     for entry in synced:
-        if not entry.blank and not entry.changed:
+        # Claims come before pairing: no item that an entry holds may be taken for another's changed value.
+        if not entry.blank:
             items.claim(entry.key)
     based: list[Entry | Gone] = [entry for entry in synced if entry.base is not None]
     based += read_gone(beteiligter, view)
-    # Claims come before pairing: no item that an entry holds may be taken for another's changed value.
     baseless = {entry.id: _baseless_line(entry, items) for entry in synced if entry.base is None}
-    for entry in synced:
-        if entry.changed and not entry.blank:
-            items.claim(entry.key)
     newcomers = {entry.key for entry in synced if entry.base is None and not entry.blank}
     found: dict[int, Line | None] = {**baseless, **_based_lines(sorted(based, key=lambda s: s.id), items, newcomers)}
     lines = []

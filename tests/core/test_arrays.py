@@ -117,6 +117,12 @@ def test_a_removed_primary_passes_to_the_first_that_stays() -> None:
     assert plan.arrays.phones == (phone(B, primary=True), phone(C))
 
 
+def test_of_two_old_spellings_that_become_one_number_the_primary_stays_primary() -> None:
+    old = record(phone(B), phone("0511 123456"), phone("0511/123456", primary=True))
+    plan = plan_for(person(entry(1, A, base=A), entry(2, B, base=B), entry(3, C)), old)
+    assert plan.arrays.phones == (phone(B), phone(A, primary=True), phone(C))
+
+
 def test_a_primary_whose_new_value_is_there_already_passes_to_it() -> None:
     before = person(entry(1, C, base=A), entry(2, B, base=B))
     plan = plan_for(before, record(phone(A, primary=True), phone(B), phone(C)))

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kommunikation_mapper import canonical_key
+from services.kommunikation_ops import Arrays
 from services.kommunikation_plan import Plan, Rules
 from services.kommunikation_table import ConflictPolicy, Direction
-from tests.core.apply import World, interrupted, run, settle, steps
+from tests.core.apply import World, apply, interrupted, remember, run, settle, steps
 from tests.core.reference import expect
 from tests.core.worlds import Picture, draw_up, letter, pictures
 
@@ -147,6 +148,18 @@ def test_a_crash_after_any_request_ends_in_the_same_state(picture: Picture, rule
         # How many entries hold one value is remembered by a base store only.
         if world.view.keeps_base:
             assert again.advoware_keys() == whole.advoware_keys(), f"after {cut} requests"
+
+
+@FEW
+@given(pictures(), POLICIES)
+def test_where_espocrm_stored_nothing_no_marker_claims_it_did(picture: Picture, rules: Rules) -> None:
+    world = draw_up(picture)
+    whole = settle(world, rules)
+    plan = world.plan(rules)
+    silent = world
+    for step in steps(plan):
+        silent = silent if isinstance(step, Arrays) else apply(silent, step)
+    assert settle(remember(silent, plan), rules).values() == whole.values()
 
 
 @FEW
