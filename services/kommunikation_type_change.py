@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.kommunikation_diff import Line
-from services.kommunikation_mapper import new_kz_for, type_fits
+from services.kommunikation_mapper import canonical_key, new_kz_for, type_fits
 from services.kommunikation_ops import CHANGE_OF_TYPE, EmptyEntry
 from services.kommunikation_rules import Finding, finding
 from services.kommunikation_table import Direction
@@ -70,9 +70,14 @@ class TypeChanges:
 
     @staticmethod
     def _changed(entry: Entry, item: EspoItem) -> bool:
-        """Whether the type is another than the one last read back here."""
+        """Whether the type is another than the one last read back here, of this very item.
+
+        An interrupted run may have linked the entry with another item since: whose type differs, and nobody changed it.
+        """
         stored = entry.stored
-        return stored is not None and bool(stored.espo_type) and not entry.fresh and stored.espo_type != item.type
+        if stored is None or not stored.espo_type or entry.fresh:
+            return False
+        return stored.espo_type != item.type and canonical_key(stored.espo_value) == canonical_key(item.value)
 
     @staticmethod
     def _stays(entry: Entry, others: list[Entry], item: EspoItem) -> bool:
