@@ -47,4 +47,9 @@ function configure() {
   })
 }
 
+// Told to end, Motia says goodbye to Redis first, and waits for ever where Redis has gone at the same time.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.once(signal, () => setTimeout(() => process.exit(0), 5000).unref())
+}
+
 export default configure()
