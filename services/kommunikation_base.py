@@ -88,7 +88,9 @@ def base_after(
         elif entry.base is None:
             now = _entry(entry, None, fresh=entry.fresh, form=form)
         else:
-            agreed_gone = entry.blank and entry.base_key not in held
+            # Emptied before we first met it: no value is missing where EspoCRM lacks it too, or another entry holds it. Left
+            # fresh, it would get the value back as soon as that other entry changes.
+            agreed_gone = entry.blank and (entry.base_key not in held or entry.base_key in live)
             now = _entry(entry, entry.base, fresh=entry.fresh and not agreed_gone, form=form)
             if entry.stored is not None:
                 now = replace(now, espo_value=entry.stored.espo_value, espo_type=entry.stored.espo_type)
