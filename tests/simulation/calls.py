@@ -1,0 +1,69 @@
+"""What both simulated clients share: a call stops at the hub, has its effect or not, and ends as the order says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tests.simulation.faults import NO_EFFECT, SLOW_SECONDS, read_error, write_error
+from tests.simulation.hub import DIE_AFTER, OK, Call, Hub, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class Side:
+    """One system. `before_write` sees each write at the moment of its effect; `later`: where late effects wait."""
+
+    system = ""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.before_write: Callable[[Call], None] = lambda _: None
+        self.later: Callable[[Call, Callable[[], Any]], None] = lambda *_: None
+        self.writes = 0
+        self.reads = 0
+
+    def reading(self, call: Call, effect: Callable[[str], T], held: Callable[[T], Any] | None = None) -> T:
+        """One read. `held`: what of the answer is remembered as the worker's knowledge of this record."""
+        order = self.hub.ask(call)
+        self.reads += 1
+        if order not in {OK, DIE_AFTER, "shortened"}:
+            self.hub.clock += SLOW_SECONDS if order == "slow" else 0.0
+            raise read_error(order, self.system)
+        result = effect(order)
+        worker = self.hub.current
+        if worker is not None and held is not None:
+            worker.seen[self.system, call.record] = Seen(self.hub.steps, held(result))
+        if order == DIE_AFTER:
+            self.hub.die()
+        return result
+
+    def writing(self, call: Call, effect: Callable[[], T]) -> T | None:
+        """One write. What the answer does not show is None."""
+        order = self.hub.ask(call)
+        worker = self.hub.current
+        if worker is not None and (seen := worker.seen.get((self.system, call.record))) is not None:
+            seen.dirty = True
+
+        def carried_out() -> T:
+            self.before_write(call)
+            self.writes += 1
+            return effect()
+
+        if order.startswith("slow"):
+            self.hub.clock += SLOW_SECONDS
+        if order in {OK, DIE_AFTER}:
+            result = carried_out()
+            if order == DIE_AFTER:
+                self.hub.die()
+            return result
+        if order == "slow, later":
+            self.later(call, carried_out)
+        elif order not in NO_EFFECT:
+            carried_out()
+        error = write_error(order, self.system)
+        if error is not None:
+            raise error
+        return None

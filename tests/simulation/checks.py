@@ -1,0 +1,218 @@
+"""What has to hold: at every write and every save (`Watch`), and when everything has settled (`settled`).
+
+The names of violations are the design's invariants; `fence`, `array` and `flags` are rules of its sections 2 and 3.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from services.kommunikation_types import Art, EspoItem
+from tests.simulation.hub import Violation
+from tests.simulation.model import _MARKER, _decoded, live, users_part
+from tests.simulation.people import shared_of
+from tests.simulation.values import FITS, letter_of, sendable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.kommunikation_types import Base, BaseEntry
+    from tests.simulation.advoware import Row
+    from tests.simulation.hub import Call, Seen
+    from tests.simulation.people import People
+    from tests.simulation.world import World
+
+
+class Watch:
+    """Eyes on every write and save of the sync. `windows`: writes refused since a person edited within the open window."""
+
+    def __init__(self, world: World, people: People) -> None:
+        self.world, self.people = world, people
+        self.windows = 0
+        world.a.before_write = world.e.before_write = self._fence
+        world.advoware.on_write = self._advoware_write
+        world.store.on_save = self._save
+        world.e.on_put = self._arrays
+
+    # ---------------------------------------------------------------------------------------------- before a write
+
+    def in_window(self, call: Call, seen: Seen | None) -> bool:
+        """Whether a person edited just this between the re-reading and this write: no reading could have shown it.
+
+        Neither system has a lock, so these few milliseconds stay open; the scheduler lets such a write fail instead. An
+        edit before the re-reading (calls elsewhere lie between it and the write) is no excuse.
+        """
+        recent = self.people.recent
+        if seen is None:
+            return False
+        since = seen.step
+        if call.system == "E":
+            edited = recent.records.get(call.record, -1) >= since and seen.others <= 1
+            return edited or any(recent.shared.get(letter, -1) >= since - 12 for letter in call.letters)
+        edited = call.entry > 0 and recent.entries.get((call.record, call.entry), -1) >= since
+        edited |= any(recent.letters.get((call.record, letter), -1) >= since for letter in call.letters)
+        return edited and seen.others == 0
+
+    def _fence(self, call: Call) -> None:
+        worker = self.world.hub.current
+        if worker is None:
+            return
+        lease = self.world.store.leases.get(f"rec{call.record}")
+        if lease is None or lease.holder is not worker or not lease.alive:
+            raise Violation("fence", f"worker {worker.number} writes {call.system} record {call.record} without its lease")
+
+    def _arrays(self, number: int, arrays: Mapping[Art, Sequence[EspoItem]]) -> None:
+        for art, items in arrays.items():
+            letters = [letter_of(item.value) for item in items]
+            if len(set(letters)) != len(letters):
+                raise Violation("array", f"record {number}: a value twice in the {art.value} array: {letters}")
+            if sum(item.primary for item in items) != (1 if items else 0):
+                raise Violation("array", f"record {number}: {art.value} array without exactly one primary")
+
+    def _advoware_write(self, number: int, before: Row | None, after: Row) -> None:
+        if before is not None:
+            marker, text = users_part(before.bemerkung, before.tlf)
+            if marker.startswith("[ESPOCRM-SLOT") and text and not before.letter and after.letter:
+                raise Violation("I5", f"entry {after.id}: a slot with a user's text took another value")
+        worker = self.world.hub.current
+        if worker is None or self.world.advoware.limit is not None:
+            return
+        marker = users_part(after.bemerkung, after.tlf)[0]
+        match = _MARKER.fullmatch(marker)
+        if not match or not match[2] or (before is not None and marker in before.bemerkung):
+            return
+        seen = worker.seen.get(("E", number))
+        letter = letter_of(_decoded(match[2]) or after.tlf)
+        if seen is None or seen.dirty or letter not in seen.held:
+            raise Violation("I6", f"entry {after.id}: marker of {letter} before EspoCRM was seen to hold it")
+
+    # ------------------------------------------------------------------------------------------------- saved bases
+
+    def _save(self, espo_id: str, before: Base | None, base: Base) -> None:
+        worker = self.world.hub.current
+        if worker is None:
+            return
+        number = int(espo_id.removeprefix("rec"))
+        a, e = worker.seen.get(("A", number)), worker.seen.get(("E", number))
+        old = before.entries if before is not None and before.betnr == base.betnr else {}
+        for entry_id, entry in base.entries.items():
+            if entry.value is None or entry.fresh or not _differs(old.get(entry_id), entry):
+                continue
+            letter = letter_of(entry.value)
+            loaded = worker.known.get(espo_id)
+            writes = loaded.open_writes if loaded is not None else ()
+            if any(w.after_tlf == entry.value != w.before_tlf for w in writes):
+                continue  # came from EspoCRM, announced before it was written, and now seen
+            proved = a is not None and e is not None and not a.dirty and not e.dirty
+            tlf, remark = a.held.get(entry_id, ("", "")) if a is not None else ("", "")
+            # A marker is a base as well, and `_advoware_write` has seen to it.
+            proved &= _marked(remark) == letter or (
+                # Both hold it; or neither does any more, and the entry has yet to become a slot.
+                e is not None and letter_of(tlf) == (letter if letter in e.held else "")
+            )
+            if not proved:
+                raise Violation("I6", f"entry {entry_id}: base {letter} stored before both sides were seen to hold it")
+
+
+def _marked(remark: str) -> str:
+    match = _MARKER.fullmatch(users_part(remark, "")[0])
+    return letter_of(_decoded(match[2])) if match and match[2] else ""
+
+
+def _differs(old: BaseEntry | None, new: BaseEntry) -> bool:
+    return old is None or old.fresh or letter_of(old.value) != letter_of(new.value)
+
+
+# ------------------------------------------------------------------------------------------------ when all has settled
+
+
+def valve_held(world: World, number: int) -> None:
+    """A mass removal, and nothing else, is not carried out before it is released (I10)."""
+    phase, model = world.models[number].phase, world.models[number]
+    removed = [act.letter for act in phase.acts if not act.entered]
+    one_go = len(phase.acts) == len(removed) and len({act.side for act in phase.acts}) == 1
+    if not one_go or len(removed) < 2 or set(removed) != phase.start or model.shadows or not phase.mass:
+        return
+    other = world.espocrm.letters(number) if phase.acts[0].side == "A" else set(live(_rows(world, number)))
+    if not set(removed) <= other:
+        raise Violation("I10", f"record {number}: removed without a release: {sorted(set(removed) - other)}")
+
+
+def settled(world: World, people: People) -> None:
+    """All of it, for every record."""
+    for number in world.models:
+        _values(world, number)
+        _texts(world, number)
+        _types(world, number)
+    people.forget_unlinked()
+    for letter, looks in sorted(people.flags.items()):
+        now = shared_of(world, letter)
+        if now is not None and now != looks:
+            raise Violation("flags", f"{letter}: a person left type, optOut, invalid as {looks}, now they are {now}")
+
+
+def _rows(world: World, number: int) -> list[Row]:
+    return [row for _, row in sorted(world.advoware.people[number].items())]
+
+
+def listed(world: World, number: int) -> tuple[set[str], set[str], bool]:
+    """Letters held back, letters of conflicts (ever listed), and whether the valve waits for a release."""
+    held_back = world.store.lists(f"rec{number}")["held_back"]
+    held = {letter_of(entry.get("value")) for entry in held_back if entry["id"].startswith("held")}
+    conflicts = world.store.conflicts_seen.get(f"rec{number}", ())
+    shown = {letter_of(entry.get(side)) for entry in conflicts for side in ("advoware", "espocrm")}
+    return held, shown, any(entry["id"].startswith("valve") for entry in held_back)
+
+
+def _values(world: World, number: int) -> None:
+    model, rows = world.models[number], _rows(world, number)
+    advoware, espocrm = live(rows), world.espocrm.letters(number)
+    held, conflicts, _ = listed(world, number)
+    sent = {letter for letter in advoware if sendable(letter)}
+    if extra := sent - espocrm - held:
+        raise Violation("I1", f"record {number}: settled, but only Advoware has {sorted(extra)}")
+    if extra := espocrm - set(advoware) - held - model.shadow():
+        raise Violation("I1", f"record {number}: settled, but only EspoCRM has {sorted(extra)}")
+    if extra := set(advoware) - sent - held:
+        raise Violation("I2", f"record {number}: can't be sent and is on no list: {sorted(extra)}")
+    for letter in sorted(model.phase.start | {act.letter for act in model.phase.acts}):
+        there = letter in advoware and (letter in espocrm or letter in held)
+        if model.must_be(letter) and not there and letter not in conflicts:
+            raise Violation("I2", f"record {number}: {letter} was entered last and is lost")
+        anywhere = letter in advoware or letter in espocrm - model.shadow()
+        if model.must_not_be(letter) and anywhere:
+            raise Violation("I3", f"record {number}: {letter} was removed last and is back")
+    doubled = Counter((row.letter, row.kz) for row in rows if row.letter)
+    for (letter, kz), count in doubled.items():
+        if count > model.twins:
+            raise Violation("I4", f"record {number}: {letter} is in {count} entries of kind {kz}")
+
+
+def _texts(world: World, number: int) -> None:
+    model = world.models[number]
+    found = {row.id: users_part(row.bemerkung, row.tlf)[1] for row in _rows(world, number) if row.id not in model.unsure}
+    types = world.espocrm.types(number)
+    # A change of type, on whatever way it came, moves a value with its text to an entry of another kind.
+    moved = bool(model.phase.types) or any(types.get(x, was) != was for x, was in model.phase.looks.items())
+    expected = Counter(text for entry_id, text in model.texts.items() if entry_id in found and text)
+    if expected != Counter(text for text in found.values() if text):
+        raise Violation("I5", f"record {number}: users' texts were {sorted(expected)}, are {sorted(found.values())}")
+    if not moved:
+        for entry_id, text in found.items():
+            if text != model.texts.get(entry_id, ""):
+                raise Violation("I5", f"record {number}: the text of entry {entry_id} went to another entry")
+    model.texts = {row.id: users_part(row.bemerkung, row.tlf)[1] for row in _rows(world, number)}
+
+
+def _types(world: World, number: int) -> None:
+    model = world.models[number]
+    if model.phase.vague or not world.store.keeps_base:
+        return
+    for letter, item_type in model.phase.types.items():
+        holders = [n for n in world.espocrm.records if letter in world.espocrm.letters(n)]
+        rows = [row for row in _rows(world, number) if row.letter == letter]
+        if letter in model.phase.touched or holders != [number] or len(rows) != 1 or rows[0].kz in {4, 8, 11, 12}:
+            continue
+        if rows[0].kz not in FITS[item_type]:
+            raise Violation("type", f"record {number}: {letter} was made {item_type}, its entry stays kind {rows[0].kz}")

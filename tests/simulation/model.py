@@ -1,0 +1,181 @@
+"""What people did, and what has to be true of it afterwards: written from the decision table, knowing nothing of the code.
+
+A phase begins where both sides agree and ends where they have settled again. Within it the model notes, letter by letter,
+on which side people entered or removed a value. Most of the table collapses into two sentences about one letter:
+
+* Entered last (rows 3 to 7, 10, 13 to 16, 18): it is on both sides, or a list for people holds it. Unless the other side
+  removed it too and the entering can't be told from not having touched it (a value typed back into the entry it was in).
+* Removed last (rows 2, 4, 8, 9, 11, 12, and the old value of 3, 5, 6, 7): it is on neither side. Unless the other side
+  entered it as well, or there was no base to know the removal by.
+
+Nothing in it depends on which of two sides was edited first: no clock tells the sync either (I12).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.simulation.values import letter_of, sendable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.simulation.advoware import Row
+
+_HASHED = re.compile(r"\[ESPOCRM:[0-9a-f]{8}:\d+\]")
+_MARKER = re.compile(r"\[ESPOCRM(?:-SLOT:(\d+)|:([^:\[\]]+):(\d+))\]")
+
+
+def users_part(remark: str, tlf: str) -> tuple[str, str]:
+    """Marker and user's text of a remark, by the grammar of the design."""
+    for match in _MARKER.finditer(remark):
+        slot, data, kz = match.groups()
+        if not 1 <= int(slot or kz) <= 12 or not (slot or _means_something(data, tlf)):
+            continue
+        rest = remark[match.end() :]
+        rest = rest[1:] if len(rest) > 1 and rest.startswith(" ") else rest
+        return match[0], remark[: match.start()] + rest
+    return "", remark
+
+
+def _means_something(data: str, tlf: str) -> bool:
+    if any(data == hashlib.sha256(text.encode()).hexdigest()[:8] for text in (tlf, tlf.strip())):
+        return True
+    try:
+        raw = base64.b64decode(data, validate=True)
+        return bool(raw.decode().strip()) and base64.b64encode(raw).decode() == data
+    except (binascii.Error, ValueError):
+        return False
+
+
+def live(rows: Iterable[Row]) -> Counter[str]:
+    """How many live entries hold each letter; Internet entries are no business of the sync."""
+    return Counter(row.letter for row in rows if row.letter and row.kz != 5)
+
+
+@dataclass(slots=True)
+class Act:
+    """One letter entered or removed by a person on one side ('A' or 'E'). `again`: it can't be told from no change."""
+
+    letter: str
+    side: str
+    entered: bool
+    again: bool = False
+
+
+@dataclass
+class Phase:
+    """What people did to one record since both sides last agreed. `vague`: reasons why removals may come back."""
+
+    start: set[str] = field(default_factory=set)
+    acts: list[Act] = field(default_factory=list)
+    held: dict[int, set[str]] = field(default_factory=dict)
+    """Entry id -> letters it held in this phase."""
+    vague: set[str] = field(default_factory=set)
+    looks: dict[str, str] = field(default_factory=dict)
+    """Letter -> type of its item when the phase began."""
+    types: dict[str, str] = field(default_factory=dict)
+    """Letter -> the type a person gave it, where nothing else was done to it."""
+    touched: set[str] = field(default_factory=set)
+    mass: bool = False
+    """A person cleared a whole side in one go."""
+
+
+class RecordModel:
+    """One pair of records. `texts`: entry id -> the user's part of its remark; `twins`: most live entries of one letter."""
+
+    def __init__(self) -> None:
+        self.phase = Phase(vague={"first contact"})
+        self.texts: dict[int, str] = {}
+        self.shadows: dict[int, set[str]] = {}
+        self.unsure: set[int] = set()
+        """Entries with a hash for a marker whose value changed: only a base can tell it from a user's text."""
+        self.twins = 1
+
+    def begin(self, rows: Iterable[Row], types: dict[str, str]) -> None:
+        """A new phase: both sides agree. `types`: letter -> type in EspoCRM."""
+        rows, letters = list(rows), set(types)
+        self.phase = Phase(start=set(live(rows)) & letters, held={row.id: {row.letter} for row in rows if row.letter})
+        self.phase.looks = types
+        now = {row.id for row in rows if row.letter and not sendable(row.letter)}
+        self.shadows = {entry_id: held for entry_id, held in self.shadows.items() if entry_id in now}
+
+    def in_advoware(self, before: dict[int, Row], after: dict[int, Row]) -> list[str]:
+        """Take note of a person's edit in Advoware. Gives the letters entered."""
+        old, new = live(before.values()), live(after.values())
+        entered = []
+        for entry_id, row in after.items():
+            was = before.get(entry_id)
+            if was is None or (was.tlf, was.bemerkung) != (row.tlf, row.bemerkung):
+                self.texts[entry_id] = users_part(row.bemerkung, row.tlf)[1]
+                if _HASHED.search(self.texts[entry_id]):
+                    self.unsure.add(entry_id)
+            if row.kz == 5 or not row.letter or (was is not None and was.letter == row.letter):
+                continue
+            held = self.phase.held.setdefault(entry_id, {was.letter} if was is not None and was.letter else set())
+            self.phase.acts.append(Act(row.letter, "A", entered=True, again=row.letter in held or self._marked(row)))
+            entered.append(row.letter)
+            if not sendable(row.letter):
+                self.shadows.setdefault(entry_id, set()).update(held)
+            held.add(row.letter)
+        for entry_id in before.keys() - after.keys():
+            self.texts.pop(entry_id, None)
+        self.phase.acts += [Act(letter, "A", entered=False) for letter in sorted(old) if letter not in new]
+        # One of two entries with a value went: which of them had it first, only the base knows.
+        self.phase.acts += [Act(x, "A", entered=True, again=True) for x in sorted(old) if 0 < new[x] < old[x]]
+        self.phase.touched |= {*old} ^ {*new} | {*entered}
+        self.twins = max(self.twins, *(new[letter] for letter in entered), 1)
+        return entered
+
+    @staticmethod
+    def _marked(row: Row) -> bool:
+        """Whether the remark says that this very value was agreed on before (a copied entry)."""
+        marker = users_part(row.bemerkung, row.tlf)[0]
+        match = _MARKER.fullmatch(marker)
+        return bool(match and match[2] and letter_of(_decoded(match[2])) == row.letter)
+
+    def in_espocrm(self, before: set[str], after: set[str]) -> list[str]:
+        """Take note of a person's edit in EspoCRM. Gives the letters entered."""
+        entered = sorted(after - before)
+        gone = {act.letter for act in self.phase.acts if act.side == "E" and not act.entered}
+        self.phase.acts += [Act(letter, "E", entered=False) for letter in sorted(before - after)]
+        self.phase.acts += [Act(letter, "E", entered=True, again=letter in gone) for letter in entered]
+        self.phase.touched |= before ^ after
+        return entered
+
+    def must_be(self, letter: str) -> bool:
+        """Whether this letter has to be on both sides, or on a list, when everything has settled (I2)."""
+        acts = [act for act in self.phase.acts if act.letter == letter]
+        if not acts:
+            return letter in self.phase.start
+        last = acts[-1]
+        if not last.entered:
+            return False
+        if all(act.entered or act.side == last.side for act in acts):
+            return True
+        return last.side == "A" and not last.again
+
+    def must_not_be(self, letter: str) -> bool:
+        """Whether this letter must be on neither side (I3)."""
+        acts = [act for act in self.phase.acts if act.letter == letter]
+        if not acts:
+            return False
+        last = acts[-1]
+        return not last.entered and not self.phase.vague and all(act.side == last.side or not act.entered for act in acts)
+
+    def shadow(self) -> set[str]:
+        """Letters that EspoCRM keeps because what took their place in Advoware can't be sent."""
+        return set().union(*self.shadows.values()) if self.shadows else set()
+
+
+def _decoded(data: str) -> str:
+    try:
+        return base64.b64decode(data, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
