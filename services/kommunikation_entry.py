@@ -64,7 +64,7 @@ class Entry:
     @property
     def changed(self) -> bool:
         """Whether a person changed the value since base. Another spelling is no change."""
-        return self.base is not None and self.key != self.base_key and self.tlf.strip() != self.base.strip()
+        return self.base is not None and self.key != self.base_key
 
     @property
     def slot(self) -> bool:

@@ -123,6 +123,12 @@ def test_of_two_old_spellings_that_become_one_number_the_primary_stays_primary()
     assert plan.arrays.phones == (phone(B), phone(A, primary=True), phone(C))
 
 
+def test_an_old_spelling_that_was_primary_passes_it_to_the_object_it_becomes() -> None:
+    old = record(phone(B), phone("0511 123456", primary=True), phone(A, "Home"))
+    plan = plan_for(person(entry(1, A, base=A, kz=6), entry(2, B, base=B), entry(3, C)), old)
+    assert plan.arrays.phones == (phone(B), phone(A, "Home", primary=True), phone(C))
+
+
 def test_a_primary_whose_new_value_is_there_already_passes_to_it() -> None:
     before = person(entry(1, C, base=A), entry(2, B, base=B))
     plan = plan_for(before, record(phone(A, primary=True), phone(B), phone(C)))

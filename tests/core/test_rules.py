@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.kommunikation_mapper import calculate_hash, canonical_key, make_marker
+from services.kommunikation_plan import Rules
+from services.kommunikation_table import Direction
 from services.kommunikation_types import BaseEntry, EspoItem
-from tests.core.apply import World, settle
+from tests.core.apply import World, run, settle
 from tests.core.builders import (
     KNOWS_NOTHING,
     NO_STORE,
@@ -99,6 +101,17 @@ def test_a_value_removed_on_one_side_and_respelled_on_the_other_is_removed() -> 
     assert both(settle(upper)) == set()
 
 
+def test_a_pair_that_a_new_normaliser_no_longer_sees_as_equal_stays_a_pair() -> None:
+    # An older version took these two for one value; the base store remembers what the entry was linked to.
+    linked = filled(e1=BaseEntry("0511 123456 (Büro)", 1, "ROW1", A, "Office"))
+    advoware = person(entry(1, "0511 123456 (Büro)", base="0511 123456 (Büro)"))
+    assert not plan_for(advoware, record(phone(A, primary=True)), linked).operations
+    # But an item that another entry holds is that entry's.
+    both_entries = person(*advoware.kommunikation, entry(2, A))
+    plan = plan_for(both_entries, record(phone(A, primary=True)), linked)
+    assert [line.number for line in plan.comparison.lines] == [2, 14]
+
+
 def test_each_side_keeps_its_own_spelling() -> None:
     before = World(person(entry(1, "0511/12 34 56"), entry(2, "info@bücher.example")), record(), NO_STORE)
     after = settle(before)
@@ -141,6 +154,14 @@ def test_an_item_stays_while_a_live_entry_holds_its_value(view: BaseView) -> Non
     deleted = settle(World(person(TWINS[1]), items, view))
     assert deleted.espocrm == items
     assert tlf(deleted) == {2: "0511 123456"}
+
+
+def test_an_emptied_entry_whose_value_another_holds_becomes_a_slot_in_any_direction() -> None:
+    before = World(person(entry(1, "", base=A), TWINS[1]), record(phone(A, primary=True)), NO_STORE)
+    for direction in Direction:
+        after = run(before, Rules(direction=direction))
+        assert after.advoware.kommunikation[0].bemerkung == "[ESPOCRM-SLOT:1]"
+        assert not before.plan(Rules(direction=direction)).pending
 
 
 @TWIN_VIEWS
@@ -216,7 +237,7 @@ def test_the_users_text_stays_with_its_entry_through_change_and_deletion() -> No
     text = "  [ruft zurück]\n:-)  "
     before = World(person(entry(1, MAX, base=MAX, kz=4, text=text)), record(mail(NEU, primary=True)), NO_STORE)
     changed = settle(before)
-    assert changed.advoware.kommunikation[0].bemerkung == f"{make_marker(NEU, 4)} {text}"
+    assert changed.advoware.kommunikation[0].bemerkung == make_marker(NEU, 4) + " " + text
     emptied = settle(replace(changed, espocrm=record()))
     assert emptied.advoware.kommunikation[0].bemerkung == f"[ESPOCRM-SLOT:4] {text}"
 
@@ -224,7 +245,7 @@ def test_the_users_text_stays_with_its_entry_through_change_and_deletion() -> No
 def test_a_legacy_marker_is_rewritten_with_the_value_and_the_text_kept() -> None:
     old = entry(1, MAX, remark=f"Kanzlei [ESPOCRM:{calculate_hash(MAX)}:4] alt")
     after = settle(World(person(old), record(mail(MAX, primary=True)), NO_STORE))
-    assert after.advoware.kommunikation[0].bemerkung == f"{make_marker(MAX, 4)} Kanzlei alt"
+    assert after.advoware.kommunikation[0].bemerkung == make_marker(MAX, 4) + " Kanzlei alt"
     assert after.advoware.kommunikation[0].online
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from services.kommunikation_plan import Plan, Rules
 from services.kommunikation_table import ROWS, TABLE, Direction, look_up
-from tests.core.apply import World, run
+from tests.core.apply import World, apply, run, steps
 from tests.core.builders import NO_STORE, entry, filled, mail, person, phone, record
 
 if TYPE_CHECKING:
@@ -176,8 +176,13 @@ def test_the_marker_counts_before_the_base_store(number: int) -> None:
 
 
 def test_row_4_only_removes_the_old_value_where_the_new_one_is_there_already() -> None:
-    after = run(World(has(NEW), holds(OLD, NEW), NO_STORE))
+    before = World(has(NEW), holds(OLD, NEW), NO_STORE)
+    after = run(before)
     assert after.espocrm.emails == only(NEW)
+    assert stands(after) == {1: (NEW, f"{linked(NEW)} privat", False)}
+    # The marker waits until EspoCRM shows that the old value has left.
+    unproved = apply(before, steps(before.plan())[1])
+    assert stands(unproved) == stands(before)
 
 
 def test_row_7_lists_both_values_with_the_entry() -> None:

@@ -179,7 +179,7 @@ def test_where_advoware_wins_its_value_takes_the_items_place() -> None:
 def test_where_espocrm_wins_its_value_is_written_over_and_the_users_text_stays() -> None:
     after = settle(CONFLICT, Rules(ConflictPolicy.ESPOCRM_WINS))
     assert [(raw.tlf, raw.bemerkung) for raw in after.advoware.kommunikation] == [
-        (KANZLEI, f"{make_marker(KANZLEI, 4)} privat")
+        (KANZLEI, make_marker(KANZLEI, 4) + " privat")
     ]
 
 

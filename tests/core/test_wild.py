@@ -52,7 +52,7 @@ def remarks(draw: st.DrawFn) -> str | None:
         )
     )
     if draw(st.booleans()):
-        return f"{marker} {text}" if marker and text else marker or text or None
+        return marker + " " + text if marker and text else marker or text or None
     return text + marker
 
 

@@ -76,7 +76,7 @@ def _raw(sketch: Sketch) -> Kommunikation:
         "slot": lambda: make_slot_marker(sketch.kz),
         "none": lambda: "",
     }[sketch.marker]()
-    remark = f"{marker} {sketch.text}" if marker and sketch.text else marker or sketch.text
+    remark = marker + " " + sketch.text if marker and sketch.text else marker or sketch.text
     return Kommunikation(sketch.id, f"ROW{sketch.id}", value, remark, online=True)
 
 
