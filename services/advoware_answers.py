@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from services.advoware_access import SYSTEM, single_object
 from services.errors import BadAnswer
 from services.kommunikation_types import Beteiligter, Kommunikation
+from services.secrecy import Wert, wert_or_none
 
 
 def _no_bool(value: object) -> object:
@@ -68,7 +69,7 @@ def read_beteiligter(payload: Any, betnr: int) -> Beteiligter:
         betnr=betnr,
         row_id=read.rowid,
         kommunikation=tuple(_kommunikation(entry) for entry in read.kommunikation),
-        top_level={name: value for name, value in members.items() if isinstance(value, str) and value},
+        top_level={name: Wert(value) for name, value in members.items() if isinstance(value, str) and value},
     )
 
 
@@ -87,8 +88,8 @@ def _kommunikation(entry: _Entry) -> Kommunikation:
     return Kommunikation(
         id=entry.id,
         row_id=entry.rowid,
-        tlf=entry.tlf,
-        bemerkung=entry.bemerkung,
+        tlf=wert_or_none(entry.tlf),
+        bemerkung=wert_or_none(entry.bemerkung),
         online=entry.online,
         komm_kz=entry.kommkz,
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from services.errors import BadAnswer, Validation
 from services.kommunikation_types import Art, EspoItem, EspoListRow, EspoRecord
+from services.secrecy import Wert
 
 if TYPE_CHECKING:
     from services.http_client import Answer
@@ -118,8 +119,8 @@ def read_record(payload: Any, espo_id: str, what: str) -> EspoRecord:
     return EspoRecord(
         id=record.id,
         betnr=record.betnr,
-        emails=tuple(EspoItem(Art.EMAIL, e.value, "", e.primary, e.opt_out, e.invalid) for e in record.emails),
-        phones=tuple(EspoItem(Art.PHONE, p.value, p.type, p.primary, p.opt_out, p.invalid) for p in record.phones),
+        emails=tuple(EspoItem(Art.EMAIL, Wert(e.value), "", e.primary, e.opt_out, e.invalid) for e in record.emails),
+        phones=tuple(EspoItem(Art.PHONE, Wert(p.value), p.type, p.primary, p.opt_out, p.invalid) for p in record.phones),
         version=record.version,
         modified_at=record.modified_at,
     )

@@ -7,6 +7,8 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING, Any
 
+from services.secrecy import klar
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -33,7 +35,11 @@ def flat(where: Sequence[Where], prefix: str = "where") -> list[tuple[str, str]]
     for number, condition in enumerate(where):
         for name, value in condition.items():
             key = f"{prefix}[{number}][{name}]"
-            pairs += flat(value, key) if isinstance(value, list) else [(key, str(value))]
+            pairs += (
+                flat(value, key)
+                if isinstance(value, list)
+                else [(key, klar(value) if isinstance(value, str) else str(value))]
+            )
     return pairs
 
 

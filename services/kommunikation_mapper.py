@@ -24,6 +24,7 @@ import idna
 import phonenumbers
 
 from services.kommunikation_types import Art, EspoItem, KommKz
+from services.secrecy import Wert, klar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,10 +117,10 @@ def email_form(value: str) -> str | None:
         return None
     if not domain.isascii():
         domain = _ascii_domain(domain) or ""
-    form = f"{local}@{domain}"
+    form = local + "@" + domain
     labels_fit = all(len(label) <= _MAX_LABEL for label in domain.split("."))
     fits = len(local) <= _MAX_LOCAL and labels_fit and len(form) <= _MAX_EMAIL
-    return form if fits and _EMAIL.fullmatch(form) else None
+    return Wert(form) if fits and _EMAIL.fullmatch(form) else None
 
 
 @lru_cache(maxsize=8192)
@@ -136,7 +137,7 @@ def phone_form(value: str) -> str | None:
     # E.164 ends at 15 digits; beyond that two numbers stand in one field.
     if not phonenumbers.is_possible_number(number) or len(form) > _MAX_E164_DIGITS + 1:
         return None
-    return form
+    return Wert(form)
 
 
 @lru_cache(maxsize=8192)
@@ -148,9 +149,9 @@ def canonical_key(value: str) -> str:
     text = value.strip()
     if _ADDRESS.fullmatch(text):
         local, _, domain = text.partition("@")
-        return f"mail:{local.lower()}@{_ascii_domain(domain) or domain.lower()}"
+        return Wert("mail:" + local.lower() + "@" + (_ascii_domain(domain) or domain.lower()))
     phone = phone_form(text)
-    return f"tel:{phone}" if phone is not None else f"text:{text}"
+    return Wert("tel:" + phone if phone is not None else "text:" + text)
 
 
 def is_blank(value: str | None) -> bool:
@@ -314,7 +315,7 @@ def _decode(data: str) -> str | None:
         text = raw.decode("utf-8")
     except (binascii.Error, ValueError):
         return None
-    return text if text.strip() and base64.b64encode(raw).decode("ascii") == data else None
+    return Wert(text) if text.strip() and base64.b64encode(raw).decode("ascii") == data else None
 
 
 def _read_marker(match: re.Match[str], candidates: Sequence[str | None]) -> Marker | None:
@@ -324,7 +325,7 @@ def _read_marker(match: re.Match[str], candidates: Sequence[str | None]) -> Mark
     is_hash = _HASH.fullmatch(data) is not None
     for candidate in candidates if is_hash else ():
         if candidate is not None and _hash_fits(data, candidate):
-            return Marker(kz, candidate, legacy=True)
+            return Marker(kz, Wert(candidate), legacy=True)
     value = _decode(data)
     # A hash of a value that is no longer there may happen to be base64 of a few odd bytes; nobody typed those.
     if value is None or (is_hash and not value.isprintable()):
@@ -346,8 +347,8 @@ def parse_remark(bemerkung: str | None, tlf: str | None, known: str | None = Non
         rest = text[match.end() :]
         if len(rest) > 1 and rest[0] == " ":
             rest = rest[1:]
-        return Remark(marker, text[: match.start()] + rest)
-    return Remark(None, text)
+        return Remark(marker, Wert(text[: match.start()] + rest))
+    return Remark(None, Wert(text))
 
 
 def make_marker(value: str, kz: int) -> str:
@@ -367,4 +368,4 @@ def make_slot_marker(kz: int) -> str:
 
 def join_remark(marker: str, text: str) -> str:
     """A remark with the marker at its start and the user's text behind it, to the byte."""
-    return f"{marker} {text}" if marker and text else marker or text
+    return marker + " " + text if marker and text else klar(marker or text)

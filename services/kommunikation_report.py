@@ -17,6 +17,7 @@ from services.kommunikation_ops import (
 )
 from services.kommunikation_rules import SHORT_MARKER, Finding
 from services.kommunikation_types import Art
+from services.secrecy import plainly
 
 if TYPE_CHECKING:
     from services.kommunikation_ops import Arrays
@@ -127,7 +128,7 @@ class Report:
     def result(self, last: Plan) -> dict[str, Any]:
         """The result of `sync_bidirectional`. `last`: the plan of the last round, for what is left to people."""
         plan = [describe(operation) for operation in last.operations] if self.dry_run else self.done
-        return {
+        told: dict[str, Any] = {
             "advoware_to_espocrm": {
                 "emails_synced": self.emails_synced,
                 "phones_synced": self.phones_synced,
@@ -150,3 +151,5 @@ class Report:
             "direction": self.direction.value,
             "dry_run": self.dry_run,
         }
+        # Whoever calls asked to see the values; everything on the way here keeps them masked.
+        return dict(plainly(told))

@@ -330,13 +330,13 @@ class Run:
         if not keys:
             raise error
         as_planned, stored = self._record, False
-        self._refused |= {f"e:{key}": self._now() for key in keys}
+        self._refused |= {"e:" + key: self._now() for key in keys}
         for key in keys if len(keys) > 1 else ():
-            when = self._refused.pop(f"e:{key}")
+            when = self._refused.pop("e:" + key)
             try:
                 self._put_once(self._make_plan())
             except Validation:
-                self._refused[f"e:{key}"] = when
+                self._refused["e:" + key] = when
             else:
                 stored = True
                 self._record = self._read_espocrm()
@@ -384,7 +384,7 @@ class Run:
                 self._report.short_marker(one)
             return
         if one.verdict is Verdict.REFUSED and not isinstance(one.operation, (EmptyEntry, SetMarker)):
-            self._refused[f"a:{canonical_key(one.operation.value)}"] = self._now()
+            self._refused["a:" + canonical_key(one.operation.value)] = self._now()
         where = f"entry {one.entry_id or 'new'} of Beteiligter {self._betnr}"
         self._report.to_advoware_errors.append(f"Advoware, {where}: {one.verdict.value}.")
         if one.error is not None and one.verdict is Verdict.MISSING:
@@ -397,7 +397,7 @@ class Run:
         for write, entry_id in spoilt(self._person, self._known):
             raw = next(raw for raw in self._person.kommunikation if raw.id == entry_id)
             if (raw.tlf or "") != write.after_tlf:
-                self._refused[f"a:{canonical_key(write.after_tlf)}"] = self._now()
+                self._refused["a:" + canonical_key(write.after_tlf)] = self._now()
                 body = KommunikationWrite(write.before_tlf, write.before_bemerkung, write.kz, online=raw.online)
                 self._held().check()
                 self._advoware.update_kommunikation(self._betnr, entry_id, body)

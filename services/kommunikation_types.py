@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from services.secrecy import Wert
+
+
+def _mask(owner: object, *names: str) -> None:
+    """Values that were put together from parts are masked again (services/secrecy.py)."""
+    for name in names:
+        object.__setattr__(owner, name, Wert(getattr(owner, name)))
+
 
 class KommKz(IntEnum):
     """Kinds of an Advoware entry (reference/advoware-api.md 4.4)."""
@@ -50,6 +58,9 @@ class KommunikationWrite:
     bemerkung: str = field(repr=False)
     komm_kz: int
     online: bool
+
+    def __post_init__(self) -> None:
+        _mask(self, "tlf", "bemerkung")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +145,9 @@ class OpenWrite:
     before_bemerkung: str = field(repr=False)
     after_tlf: str = field(repr=False)
     after_bemerkung: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _mask(self, "before_tlf", "before_bemerkung", "after_tlf", "after_bemerkung")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import Bug, NeedsPerson
 from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
+from services.secrecy import Wert, wert_or_none
 from services.state_types import RecordState, RecordStatus
 
 if TYPE_CHECKING:
@@ -64,16 +65,29 @@ def base_from_json(text: str, espo_id: str) -> Base:
     form = from_json(text, what)
     try:
         entries = {
-            int(entry_id): BaseEntry(**{**entry, "marker_form": MarkerForm(entry["marker_form"])})
+            int(entry_id): BaseEntry(
+                **{
+                    **entry,
+                    "value": wert_or_none(entry["value"]),
+                    "espo_value": Wert(entry["espo_value"]),
+                    "marker_form": MarkerForm(entry["marker_form"]),
+                }
+            )
             for entry_id, entry in form.pop("entries").items()
         }
         moves = {int(entry_id): int(kz) for entry_id, kz in form.pop("moves").items()}
-        writes = tuple(OpenWrite(**write) for write in form.pop("open_writes"))
-        withheld = tuple(form.pop("withheld", ()))
+        writes = tuple(_open_write(write) for write in form.pop("open_writes"))
+        withheld = tuple(map(Wert, form.pop("withheld", ())))
+        form["refused"] = {Wert(key): when for key, when in form.get("refused", {}).items()}
         return Base(entries=entries, moves=moves, open_writes=writes, withheld=withheld, **form)
     except (KeyError, TypeError, ValueError, AttributeError):
         pass  # raised below, outside the handler: the original error's text may hold a value
     raise NeedsPerson(f"Redis holds {what} in a form that can't be read.", system="Redis")
+
+
+def _open_write(form: dict[str, Any]) -> OpenWrite:
+    texts = {name: Wert(value) for name, value in form.items() if isinstance(value, str)}
+    return OpenWrite(**{**form, **texts})
 
 
 def status_to_json(status: RecordStatus, now: float) -> str:

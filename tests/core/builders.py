@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.kommunikation_entry import BaseView
-from services.kommunikation_mapper import make_marker, make_slot_marker
+from services.kommunikation_mapper import join_remark, make_marker, make_slot_marker
 from services.kommunikation_plan import Answers, Plan, Rules, make_plan
 from services.kommunikation_types import Art, Base, BaseEntry, Beteiligter, EspoItem, EspoRecord, Kommunikation
 
@@ -25,7 +25,7 @@ def entry(
 ) -> Kommunikation:
     """An Advoware entry; `base` or `slot` put a marker of kind `kz` into the remark."""
     marker = make_slot_marker(kz) if slot else make_marker(base, kz) if base is not None else ""
-    bemerkung = remark if remark is not None else f"{marker} {text}" if marker and text else marker or text
+    bemerkung = remark if remark is not None else join_remark(marker, text)
     return Kommunikation(entry_id, f"ROW{entry_id}", tlf, bemerkung, online, komm_kz)
 
 
