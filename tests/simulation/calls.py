@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.simulation.faults import NO_EFFECT, SLOW_SECONDS, read_error, write_error
-from tests.simulation.hub import DIE_AFTER, OK, Call, Hub, Seen
+from tests.simulation.hub import DIE_AFTER, OK, Call, Hub, Seen, Worker
+from tests.simulation.values import letter_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +37,18 @@ class Side:
         worker = self.hub.current
         if worker is not None and held is not None:
             worker.seen[self.system, call.record] = Seen(self.hub.steps, held(result))
+            self._prove(worker, call.record)
         if order == DIE_AFTER:
             self.hub.die()
         return result
+
+    @staticmethod
+    def _prove(worker: Worker, record: int) -> None:
+        a, e = worker.seen.get(("A", record)), worker.seen.get(("E", record))
+        if a is None or e is None or a.dirty or e.dirty:
+            return
+        found = ((entry_id, letter_of(tlf)) for entry_id, (tlf, _) in a.held.items())
+        worker.proved.update((record, entry_id, letter) for entry_id, letter in found if letter in e.held)
 
     def writing(self, call: Call, effect: Callable[[], T]) -> T | None:
         """One write. What the answer does not show is None."""

@@ -102,15 +102,13 @@ class Watch:
             letter = letter_of(entry.value)
             loaded = worker.known.get(espo_id)
             writes = loaded.open_writes if loaded is not None else ()
-            if any(w.after_tlf == entry.value != w.before_tlf for w in writes):
-                continue  # came from EspoCRM, announced before it was written, and now seen
-            proved = a is not None and e is not None and not a.dirty and not e.dirty
+            if any(w.after_tlf == entry.value for w in writes):
+                continue  # an interrupted run saw one side hold it and announced it for the other
             tlf, remark = a.held.get(entry_id, ("", "")) if a is not None else ("", "")
             # A marker is a base as well, and `_advoware_write` has seen to it.
-            proved &= _marked(remark) == letter or (
-                # Both hold it; or neither does any more, and the entry has yet to become a slot.
-                e is not None and letter_of(tlf) == (letter if letter in e.held else "")
-            )
+            proved = (number, entry_id, letter) in worker.proved or _marked(remark) == letter
+            # Neither side holds it any more, and the entry has yet to become a slot.
+            proved |= e is not None and not letter_of(tlf) and letter not in e.held
             if not proved:
                 raise Violation("I6", f"entry {entry_id}: base {letter} stored before both sides were seen to hold it")
 
@@ -192,9 +190,10 @@ def _values(world: World, number: int) -> None:
 def _texts(world: World, number: int) -> None:
     model = world.models[number]
     found = {row.id: users_part(row.bemerkung, row.tlf)[1] for row in _rows(world, number) if row.id not in model.unsure}
-    types = world.espocrm.types(number)
+    types = {letter_of(shared.name): shared.type for shared in world.espocrm.shared.values()}
     # A change of type, on whatever way it came, moves a value with its text to an entry of another kind.
-    moved = bool(model.phase.types) or any(types.get(x, was) != was for x, was in model.phase.looks.items())
+    again = any(act.entered and act.side == "E" and act.letter in model.phase.looks for act in model.phase.acts)
+    moved = model.phase.types or again or any(types.get(x, was) != was for x, was in model.phase.looks.items())
     expected = Counter(text for entry_id, text in model.texts.items() if entry_id in found and text)
     if expected != Counter(text for text in found.values() if text):
         raise Violation("I5", f"record {number}: users' texts were {sorted(expected)}, are {sorted(found.values())}")
@@ -210,7 +209,7 @@ def _types(world: World, number: int) -> None:
     if model.phase.vague or not world.store.keeps_base:
         return
     for letter, item_type in model.phase.types.items():
-        holders = [n for n in world.espocrm.records if letter in world.espocrm.letters(n)]
+        holders = [n for n, m in world.models.items() if letter in world.espocrm.letters(n) or letter in m.phase.looks]
         rows = [row for row in _rows(world, number) if row.letter == letter]
         if letter in model.phase.touched or holders != [number] or len(rows) != 1 or rows[0].kz in {4, 8, 11, 12}:
             continue

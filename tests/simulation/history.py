@@ -62,12 +62,25 @@ class History:
             number = rest[1]
             fits = self.people.do(action)
             if fits:
+                self._stale(name, number)
                 self.late = [late for late in self.late if late[0].record != number]
         else:
             fits = getattr(self, "_" + name.replace(" ", "_"))(*rest)
         if not fits:
             self.done.pop()
         return bool(fits)
+
+    def _stale(self, side: str, number: int) -> None:
+        """A value moved from EspoCRM to Advoware by hand while a run had read EspoCRM before and Advoware after it.
+
+        The run sees both hold it, though they never did at once. No reading of two systems is one moment (a known limit).
+        """
+        acts, now = self.world.models[number].phase.acts, self.world.espocrm.letters(number)
+        seen = [worker.seen.get(("E", number)) for worker in self.hub.busy()]
+        held = set().union(*(one.held for one in seen if one is not None))
+        for act in acts:
+            if side == "A" and act.side == "A" and act.entered and act.letter in held - now:
+                act.again = True
 
     def _go(self, number: int, calls: int, order: str) -> bool:
         worker = self.hub.workers[number]

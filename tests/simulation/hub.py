@@ -69,6 +69,8 @@ class Worker:
     asleep: bool = False
     job: str = ""
     seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
+    proved: set[tuple[int, int, str]] = field(default_factory=set)
+    """Record, entry and letter of what it saw both sides hold."""
     known: dict[str, Any] = field(default_factory=dict)
     """Record -> the base it loaded."""
 
@@ -136,6 +138,7 @@ class Hub:
 
         worker.job, worker.dead, worker.asleep, worker.call = job, False, False, None
         worker.seen.clear()
+        worker.proved.clear()
         worker.thread = greenlet(run)
         self.tell(f"worker {worker.number} begins {job}")
         self.resume(worker, OK)

@@ -136,9 +136,8 @@ class RecordModel:
     @staticmethod
     def _marked(row: Row) -> bool:
         """Whether the remark says that this very value was agreed on before (a copied entry)."""
-        marker = users_part(row.bemerkung, row.tlf)[0]
-        match = _MARKER.fullmatch(marker)
-        return bool(match and match[2] and letter_of(_decoded(match[2])) == row.letter)
+        match = _MARKER.fullmatch(users_part(row.bemerkung, row.tlf)[0])
+        return bool(match and match[2] and letter_of(_decoded(match[2]) or row.tlf) == row.letter)
 
     def in_espocrm(self, before: set[str], after: set[str]) -> list[str]:
         """Take note of a person's edit in EspoCRM. Gives the letters entered."""
