@@ -1,0 +1,80 @@
+"""What an interrupted run leaves behind, and what a remark without room for a marker means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.kommunikation_mapper import canonical_key, make_hash_marker, make_marker
+from services.kommunikation_ops import SetMarker
+from services.kommunikation_types import BaseEntry, Kommunikation, MarkerForm
+from tests.core.apply import World, apply, interrupted, run, settle, steps
+from tests.core.builders import NO_STORE, entry, filled, mail, person, phone, record
+
+A, B, MAX = "+49511123456", "+49511123457", "max@example.com"
+
+
+@pytest.mark.parametrize("slots", [(), (entry(3, "", slot=True, kz=1),)], ids=["created", "slot reused"])
+def test_a_value_brought_to_advoware_and_deleted_in_espocrm_before_the_restart_does_not_come_back(
+    slots: tuple[Kommunikation, ...],
+) -> None:
+    known = filled(e3=(None, 1)) if slots else filled()
+    world = World(person(*slots), record(phone(A, primary=True)), known, {3: 1})
+    died = interrupted(world, after=len(steps(world.plan())))
+    after = settle(replace(died, espocrm=record()))
+    assert after.values() == (set(), set())
+
+
+def test_an_item_removed_by_an_interrupted_run_and_entered_again_by_a_person_is_new() -> None:
+    world = World(person(entry(1, "", base=A, kz=1)), record(phone(A, primary=True)), filled(e1=(A, 1)))
+    died = interrupted(world, after=1)
+    assert died.espocrm.phones == ()
+    after = settle(replace(died, espocrm=record(phone(B, primary=True))))
+    assert after.values() == ({canonical_key(B)},) * 2
+
+
+def test_an_emptied_entry_becomes_a_slot_only_when_espocrm_shows_that_its_value_has_left() -> None:
+    world = World(person(entry(1, "", base=A)), record(phone(A, primary=True)), NO_STORE)
+    put, slot = steps(world.plan())
+    assert apply(world, slot) == world
+    assert apply(apply(world, put), slot).advoware.kommunikation[0].bemerkung == "[ESPOCRM-SLOT:1]"
+
+
+def test_a_remark_with_room_for_a_hash_only_keeps_its_hash_and_comes_to_rest() -> None:
+    short = BaseEntry(A, 1, "ROW1", A, "Office", marker_form=MarkerForm.HASH)
+    linked = entry(1, A, remark=make_hash_marker(A, 1) + " ein langer Text")
+    world = World(person(linked), record(phone(A, primary=True)), filled(e1=short))
+    assert not world.plan().operations
+    changed = settle(replace(world, espocrm=record(phone(B, primary=True))))
+    assert changed.advoware.kommunikation[0].bemerkung == make_hash_marker(B, 1) + " ein langer Text"
+
+
+def test_a_remark_without_any_room_gets_no_marker_and_the_base_store_remembers() -> None:
+    bare = BaseEntry(A, 1, "ROW1", A, "Office", marker_form=MarkerForm.NONE)
+    world = World(person(entry(1, A, remark="ein sehr langer Text")), record(phone(A, primary=True)), filled(e1=bare))
+    assert not world.plan().operations
+    typed = replace(world, advoware=person(entry(1, B, remark="ein sehr langer Text")))
+    assert not any(isinstance(op, SetMarker) for op in typed.plan().operations)
+    after = settle(typed)
+    assert after.values() == ({canonical_key(B)},) * 2
+    assert after.advoware.kommunikation[0].bemerkung == "ein sehr langer Text"
+    assert settle(replace(after, espocrm=record())).values() == (set(), set())
+
+
+def test_if_the_base_store_is_lost_the_markers_carry_on_and_nothing_is_deleted_or_doubled() -> None:
+    equal = settle(World(person(entry(1, A), entry(2, MAX)), record(phone(B, primary=True)), filled()))
+    lost = replace(equal, view=replace(equal.view, base=None))
+    assert not lost.plan().operations
+    after = run(lost)
+    assert after.values() == equal.values()
+    assert after.view.base is not None
+    assert {e.value for e in after.view.base.entries.values()} == {A, B, MAX}
+
+
+def test_after_the_loss_a_change_made_meanwhile_still_travels() -> None:
+    linked = person(entry(1, A, base=A), entry(2, MAX, base=MAX, kz=4))
+    lost = World(linked, record(phone(B, primary=True), mail(MAX, primary=True)), replace(filled(), base=None))
+    after = settle(lost)
+    assert after.values() == ({canonical_key(B), canonical_key(MAX)},) * 2
+    assert after.advoware.kommunikation[0].bemerkung == make_marker(B, 1)
