@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     from tests.simulation.advoware import Row
 
-_HASHED = re.compile(r"\[ESPOCRM:[0-9a-f]{8}:\d+\]")
-_MARKER = re.compile(r"\[ESPOCRM(?:-SLOT:(\d+)|:([^:\[\]]+):(\d+))\]")
+HASHED = re.compile(r"\[ESPOCRM:[0-9a-f]{8}:\d+\] ?")
+MARKER = re.compile(r"\[ESPOCRM(?:-SLOT:(\d+)|:([^:\[\]]+):(\d+))\]")
 
 
 def users_part(remark: str, tlf: str) -> tuple[str, str]:
     """Marker and user's text of a remark, by the grammar of the design."""
-    for match in _MARKER.finditer(remark):
+    for match in MARKER.finditer(remark):
         slot, data, kz = match.groups()
         if not 1 <= int(slot or kz) <= 12 or not (slot or _means_something(data, tlf)):
             continue
@@ -114,7 +114,7 @@ class RecordModel:
             was = before.get(entry_id)
             if was is None or (was.tlf, was.bemerkung) != (row.tlf, row.bemerkung):
                 self.texts[entry_id] = users_part(row.bemerkung, row.tlf)[1]
-                if _HASHED.search(self.texts[entry_id]):
+                if HASHED.search(self.texts[entry_id]):
                     self.unsure.add(entry_id)
             if row.kz == 5 or not row.letter or (was is not None and was.letter == row.letter):
                 continue
@@ -136,8 +136,8 @@ class RecordModel:
     @staticmethod
     def _marked(row: Row) -> bool:
         """Whether the remark says that this very value was agreed on before (a copied entry)."""
-        match = _MARKER.fullmatch(users_part(row.bemerkung, row.tlf)[0])
-        return bool(match and match[2] and letter_of(_decoded(match[2]) or row.tlf) == row.letter)
+        match = MARKER.fullmatch(users_part(row.bemerkung, row.tlf)[0])
+        return bool(match and match[2] and letter_of(decoded(match[2]) or row.tlf) == row.letter)
 
     def in_espocrm(self, before: set[str], after: set[str]) -> list[str]:
         """Take note of a person's edit in EspoCRM. Gives the letters entered."""
@@ -173,7 +173,7 @@ class RecordModel:
         return set().union(*self.shadows.values()) if self.shadows else set()
 
 
-def _decoded(data: str) -> str:
+def decoded(data: str) -> str:
     try:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, ValueError):
