@@ -61,8 +61,8 @@ def detect(data: Any) -> dict[str, Any]:
     batch.settle(look for look in looks if look.espo_id not in {*to_espocrm, *to_advoware})
     summary = batch.summary() | {"to_espocrm": len(to_espocrm), "to_advoware": len(to_advoware)}
     return {
-        "to_espocrm": _events(to_espocrm, quelle, **more),
-        "to_advoware": _events(to_advoware, quelle, **more),
+        "to_espocrm": _events(to_espocrm, "reconcile", **more),
+        "to_advoware": _events(to_advoware, "reconcile", **more),
         "summary": summary,
     }
 

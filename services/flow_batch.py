@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 EVENT_IDS = 100
 """Ids an event at most: an event travels as one process argument."""
 
+BUSY_SECONDS = 5.0
+
 WORK_SECONDS = 90.0
 """No record is begun later than this: the step's time limit is 120 s, and what is left comes back from the due list."""
 
@@ -68,7 +70,12 @@ class Batch:
             self._put_off(outcome.espo_id, f"Bug: {type(error).__name__}", counts=True)
 
     def _failed(self, outcome: Outcome, error: SyncError) -> None:
-        system_down = not error.counts_against_record and not isinstance(error, LeaseBusy)
+        if isinstance(error, LeaseBusy):
+            # Whoever has the record may have read it before this change: come again soon, at no cost.
+            self._state.ring([outcome.espo_id], delay=BUSY_SECONDS)
+            self._count(postponed=1)
+            return
+        system_down = not error.counts_against_record
         if system_down:
             self._down = error
         if isinstance(error, RecordProblem):

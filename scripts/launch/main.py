@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ADVOWARE_PORT, _ESPOCRM_PORT, _MOTIA_PORT = 8701, 8702, 3000
-_TICK = "*/5 * * * * *"  # of reconcile: a person who watches wants to see it soon; unattended, each minute does
+# Of reconcile on the sandbox: a person who watches wants to see it soon. Real systems are asked each minute.
+_TICK = "*/5 * * * * *"
 _TROUBLES_MAX, _STEADY_SECONDS = 10, 60.0
 
 
@@ -72,7 +73,8 @@ def _run(*, once: bool) -> None:
     real = has_credentials(values)
     advoware, espocrm = (0, 0) if real else _sandbox_ports()
     stack = Stack({**values, **os.environ} if real else sandbox_env(advoware, espocrm))
-    stack.env.setdefault("KOMM_RECONCILE_CRON", _TICK)
+    if not real:
+        stack.env.setdefault("KOMM_RECONCILE_CRON", _TICK)
     if redis := stack.env.get("REDIS_URL") or values.get("REDIS_URL"):
         stack.env["REDIS_URL"] = redis
     try:
