@@ -126,15 +126,15 @@ def _advoware_state(subject: Entry | Gone) -> AdvowareIs:
     return AdvowareIs.CHANGED if subject.changed else AdvowareIs.SAME
 
 
-def _left_behind(subject: Entry | Gone, subjects: list[Entry | Gone], newcomers: set[str]) -> bool:
-    """Whether an interrupted run still has to change this entry although EspoCRM holds its base.
+def _left_behind(subject: Entry | Gone, key: str, subjects: list[Entry | Gone], newcomers: set[str]) -> bool:
+    """Whether an interrupted run still has to change this entry although EspoCRM holds `key`, its base or its value.
 
-    Its base had vanished there, and the same run brought the value back for an entry that somebody had just typed it into.
+    It was not there, and the same run brought it there for another entry that somebody had just typed it into.
     """
     if not isinstance(subject, Entry) or subject.intended is None:
         return False
     others = {s.key for s in subjects if isinstance(s, Entry) and s.id != subject.id and s.intended is None}
-    return subject.base_key in newcomers | others
+    return key in newcomers | others
 
 
 def _based_lines(subjects: list[Entry | Gone], items: _Items, newcomers: set[str]) -> dict[int, Line]:
@@ -143,10 +143,11 @@ def _based_lines(subjects: list[Entry | Gone], items: _Items, newcomers: set[str
     vanished: dict[str, list[Entry | Gone]] = {}
     for subject in subjects:
         state = _advoware_state(subject)
-        item = None if _left_behind(subject, subjects, newcomers) else items.claim_base(subject)
+        item = None if _left_behind(subject, subject.base_key, subjects, newcomers) else items.claim_base(subject)
         espo = EspoIs.SAME
         if item is None and isinstance(subject, Entry) and state is AdvowareIs.CHANGED:
-            item, espo = items.claim(subject.key), EspoIs.AS_ADVOWARE
+            foreign = _left_behind(subject, subject.key, subjects, newcomers)
+            item, espo = None if foreign else items.claim(subject.key), EspoIs.AS_ADVOWARE
         if item is None and not (isinstance(subject, Entry) and subject.settled):
             vanished.setdefault(subject.base_key, []).append(subject)
             continue

@@ -30,7 +30,7 @@ from tests.core.builders import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-A, B = "+49511123456", "+49511123457"
+A, B, C = "+49511123456", "+49511123457", "+49511123458"
 
 
 def test_a_copied_entry_whose_value_could_not_be_sent_yet_is_not_taken_for_a_deletion_later() -> None:
@@ -211,3 +211,13 @@ def test_an_entry_whose_value_has_moved_is_not_filled_again_by_a_renewed_marker(
 def test_an_entry_deleted_in_advoware_that_was_never_synchronised_removes_nothing() -> None:
     site = filled(e1=BaseEntry("max@example.com", 5, "ROW1"))
     assert not plan_for(person(), record(mail("max@example.com", primary=True)), site).arrays
+
+
+def test_where_espocrm_wins_a_crash_does_not_let_the_loser_pass_for_agreed_on() -> None:
+    # The same value was typed into a new entry as well, so the interrupted run had already brought it to EspoCRM.
+    before = World(person(entry(1, B), entry(2, B, base=A)), record(phone(C, primary=True)), filled(e2=(A, 1)), {1: 1, 2: 1})
+    wins = Rules(ConflictPolicy.ESPOCRM_WINS)
+    assert settle(before, wins).advoware_keys() == sorted([canonical_key(B), canonical_key(C)])
+    for cut in range(len(steps(before.plan(wins))) + 1):
+        after = settle(interrupted(before, cut, wins), wins)
+        assert after.advoware_keys() == sorted([canonical_key(B), canonical_key(C)]), f"after {cut} requests"

@@ -16,7 +16,7 @@ A, B, MAX = "+49511123456", "+49511123457", "max@example.com"
 
 
 @pytest.mark.parametrize("slots", [(), (entry(3, "", slot=True, kz=1),)], ids=["created", "slot reused"])
-def test_a_value_brought_to_advoware_and_deleted_in_espocrm_before_the_restart_does_not_come_back(
+def test_a_value_brought_over_and_deleted_in_espocrm_before_the_restart_stays_deleted(
     slots: tuple[Kommunikation, ...],
 ) -> None:
     known = filled(e3=(None, 1)) if slots else filled()

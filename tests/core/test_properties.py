@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kommunikation_mapper import canonical_key
@@ -13,7 +13,7 @@ from services.kommunikation_plan import Plan, Rules
 from services.kommunikation_table import ConflictPolicy, Direction
 from tests.core.apply import World, apply, interrupted, remember, run, settle, steps
 from tests.core.reference import expect
-from tests.core.worlds import Picture, draw_up, letter, pictures
+from tests.core.worlds import FACTOR, Picture, draw_up, letter, pictures
 
 RELEASED = Rules(allow_removals=True)
 POLICIES = st.sampled_from([Rules(policy, allow_removals=True) for policy in ConflictPolicy])
@@ -21,8 +21,8 @@ KEYS = {canonical_key(value): letter(value) for value in ("+49511123456", "+4951
     canonical_key(value): letter(value) for value in ("max@example.com", "kanzlei@example.org", "info@bücher.example")
 }
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-FEW = settings(QUICK, max_examples=80)
+QUICK = settings(max_examples=150 * FACTOR)
+FEW = settings(max_examples=80 * FACTOR)
 
 
 def rows(plan: Plan) -> dict[int, int]:
@@ -136,6 +136,11 @@ def test_the_two_directions_one_after_the_other_end_like_both(
     assert world.values() == both.values()
 
 
+def typed_again(picture: Picture) -> bool:
+    """Whether somebody typed a value into one entry that is the base of another."""
+    return any(e.now == other.base for e in picture.entries for other in picture.entries if e.now and e.now != e.base)
+
+
 @FEW
 @given(pictures(), POLICIES, st.sampled_from(list(Direction)))
 def test_a_crash_after_any_request_ends_in_the_same_state(picture: Picture, rules: Rules, direction: Direction) -> None:
@@ -144,10 +149,15 @@ def test_a_crash_after_any_request_ends_in_the_same_state(picture: Picture, rule
     whole = settle(world, rules)
     for cut in range(len(steps(world.plan(rules))) + 1):
         again = settle(interrupted(world, cut, rules), rules)
-        assert again.values() == whole.values(), f"after {cut} requests"
-        # How many entries hold one value is remembered by a base store only.
         if world.view.keeps_base:
             assert again.advoware_keys() == whole.advoware_keys(), f"after {cut} requests"
+            assert again.espocrm_keys() == whole.espocrm_keys(), f"after {cut} requests"
+        elif typed_again(picture):
+            # Markers alone can't tell whether such a value had left EspoCRM before: then it is kept.
+            assert again.values()[0] >= whole.values()[0], f"after {cut} requests"
+        else:
+            # How many entries hold one value is remembered by a base store only.
+            assert again.values() == whole.values(), f"after {cut} requests"
 
 
 @FEW

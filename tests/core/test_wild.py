@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kommunikation_entry import BaseView
@@ -22,6 +22,7 @@ from services.kommunikation_table import ConflictPolicy, Direction
 from services.kommunikation_types import Art, Base, BaseEntry, Beteiligter, EspoItem, EspoRecord, Kommunikation, MarkerForm
 from tests.core.apply import World, interrupted, run, settle, steps
 from tests.core.builders import BETNR, ESPO_ID, AskNobody
+from tests.core.worlds import FACTOR
 
 NUMBERS = ["+49511123456", "0511 123-456", "+49511123457", "0171 3920001", "+491713920001"]
 MAILS = ["max@example.com", "MAX@Example.com", "kanzlei@example.org", "info@bücher.example"]
@@ -115,7 +116,7 @@ def wild_worlds(draw: st.DrawFn) -> World:
 
 
 RULES = st.builds(Rules, st.sampled_from(list(ConflictPolicy)), st.sampled_from(list(Direction)), st.booleans())
-WILD = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+WILD = settings(max_examples=100 * FACTOR)
 
 
 @WILD

@@ -5,6 +5,7 @@ A letter names a value, and each has several spellings that a person would call 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -14,6 +15,9 @@ from services.kommunikation_mapper import make_hash_marker, make_marker, make_sl
 from services.kommunikation_types import Art, Base, BaseEntry, EspoItem, Kommunikation
 from tests.core.apply import World
 from tests.core.builders import BETNR, person, record
+
+FACTOR = int(os.environ.get("PROPERTY_FACTOR", "1"))
+"""How many times as many worlds to look at; see `conftest.py`."""
 
 SPELLINGS = {
     "P": ("+49511123456", "0511 123-456", "0511/12 34 56", "0049 511 123456"),
