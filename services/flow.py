@@ -91,8 +91,10 @@ def reconcile() -> dict[str, Any]:
         events = _events(ids, "reconcile", size=wired.batch)
         return {"events": events, "summary": {"pass": number, "records": len(ids)}}
     changed = poll_espocrm(wired)
-    walked = [*recent(wired), *(espo_id for espo_id, _ in wired.state.next_links(wired.walk))] if wired.walk else []
     due = wired.state.due(DUE_AT_ONCE)
+    # Who is known to be waiting comes first: the walk rests while there is more than an event's work.
+    walks = wired.walk > 0 and wired.state.due_count() <= wired.batch
+    walked = [*recent(wired), *(espo_id for espo_id, _ in wired.state.next_links(wired.walk))] if walks else []
     ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr:"))]))
     walked = [espo_id for espo_id in dict.fromkeys(walked) if espo_id not in set(ids)]
     betnrs = [key.removeprefix("betnr:") for key in due if key.startswith("betnr:")]
