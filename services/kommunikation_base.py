@@ -91,9 +91,13 @@ def base_after(
             # Emptied before we first met it: no value is missing where EspoCRM lacks it too, or another entry holds it. Left
             # fresh, it would get the value back as soon as that other entry changes.
             agreed_gone = entry.blank and (entry.base_key not in held or entry.base_key in live)
-            now = _entry(entry, entry.base, fresh=entry.fresh and not agreed_gone, form=form)
-            if entry.stored is not None:
-                now = replace(now, espo_value=entry.stored.espo_value, espo_type=entry.stored.espo_type)
+            if agreed_gone and form is MarkerForm.NONE:
+                # No room for a slot's marker: only this base tells that the entry is done with.
+                now = _entry(entry, None, fresh=False, form=form)
+            else:
+                now = _entry(entry, entry.base, fresh=entry.fresh and not agreed_gone, form=form)
+                if entry.stored is not None:
+                    now = replace(now, espo_value=entry.stored.espo_value, espo_type=entry.stored.espo_type)
         entries[entry.id] = now
     entries |= {
         entry_id: stored
@@ -126,7 +130,7 @@ def agreed_before(view: BaseView, record: EspoRecord) -> dict[int, str | None]:
     held = items_by_key(record)
     agreed: dict[int, str | None] = {}
     for write in view.base.open_writes if view.base is not None else ():
-        if not write.entry_id or write.before_tlf != write.after_tlf:
+        if not write.entry_id or write.before_tlf != write.after_tlf or write.entry_id in agreed:
             continue
         stored = view.entries.get(write.entry_id)
         marker = parse_remark(write.before_bemerkung, write.before_tlf).marker
@@ -141,14 +145,30 @@ def agreed_before(view: BaseView, record: EspoRecord) -> dict[int, str | None]:
     return agreed
 
 
+def without_undecided(base: Base | None, beteiligter: Beteiligter) -> Base | None:
+    """The base without entries of which nobody can tell what they held when a person deleted them.
+
+    An interrupted run was about to give the entry EspoCRM's new value, and then it was deleted in Advoware: if the write had
+    arrived, the deletion means the new value, else the old one. Removing either from EspoCRM might remove what a person has
+    just entered there, so the base forgets the entry.
+    """
+    if base is None:
+        return None
+    present = {raw.id for raw in beteiligter.kommunikation}
+    changing = {write.entry_id for write in base.open_writes if write.before_tlf != write.after_tlf}
+    kept = {entry_id: entry for entry_id, entry in base.entries.items() if entry_id in present or entry_id not in changing}
+    return replace(base, entries=kept)
+
+
 def spoilt(beteiligter: Beteiligter, base: Base | None) -> list[tuple[OpenWrite, int]]:
     """Announced writes of which Advoware stored only a part before the run was interrupted, with the entry's id."""
     if base is None:
         return []
-    found = []
+    found: list[tuple[OpenWrite, int]] = []
     for write in base.open_writes:
         for raw in beteiligter.kommunikation:
             same = raw.id == write.entry_id if write.entry_id else raw.id not in base.entries
+            same = same and all(raw.id != entry_id for _, entry_id in found)
             if same and _is_part(write, raw.tlf or "", raw.bemerkung or ""):
                 found.append((write, raw.id))
                 break

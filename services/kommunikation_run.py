@@ -33,6 +33,7 @@ from services.kommunikation_base import (
     fresh_base,
     items_by_key,
     spoilt,
+    without_undecided,
 )
 from services.kommunikation_entry import BaseView
 from services.kommunikation_mapper import canonical_key
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_report import Report
-    from services.kommunikation_types import Beteiligter, EspoRecord
+    from services.kommunikation_types import Beteiligter, EspoRecord, OpenWrite
     from services.state import Lease, StateStore
 
 MAX_ROUNDS = 6
@@ -97,6 +98,7 @@ class Run:
         self._lease: Lease | None = None
         self._failure: SyncError | None = None
         self._announced = False
+        self._open: tuple[OpenWrite, ...] = ()
         self.repairs = False
 
     # ------------------------------------------------------------------------------------------------------- outline
@@ -144,7 +146,6 @@ class Run:
         self._betnr = self._report.betnr = self._record.betnr or self._betnr
         if base is not None and base.betnr != self._betnr:
             base = None  # linked anew: what is known belongs to another pair
-        self._known = base
         self._refused = current_refusals(base, self._now())
         self._asked_betnr = base is not None
         linked = self._state.register_link(self._espo_id, self._betnr)
@@ -152,6 +153,8 @@ class Run:
             self._ask_betnr()
             self._state.register_links((other, None) for other in linked if other != self._espo_id)
         self._person = self._read_advoware()
+        self._known = base = without_undecided(base, self._person)
+        self._open = base.open_writes if base is not None else ()
         self._memory = self._memories.setdefault(self._betnr, Memory())
         withheld = frozenset(base.withheld) if base is not None else self._memory.withheld
         view = BaseView(self._state.keeps_base, base, forms=self._memory.forms, withheld=withheld)
@@ -276,13 +279,16 @@ class Run:
     def _announce(self, plan: Plan, writes: list[AdvowareOperation]) -> None:
         if not self._state.keeps_base:
             return
+        # What an earlier round, or an interrupted run, had announced still explains what is found: a second crash must not
+        # make it forgotten. The newest comes first and counts first; a run that gets through clears them all.
+        self._open = tuple(dict.fromkeys((*(announced(op) for op in writes), *self._open)))
         known = self._known
         entries = dict(known.entries) if known is not None else fresh_base(self._person, self._view)
         note = Base(
             self._betnr,
             entries,
             dict(plan.moves),
-            tuple(announced(op) for op in writes),
+            self._open,
             dict(self._refused),
             tuple(sorted(plan.withheld)),
         )
