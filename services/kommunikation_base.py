@@ -101,7 +101,7 @@ def base_after(
         entries[entry.id] = now
     entries |= {
         entry_id: stored
-        for entry_id, stored in view.entries.items()
+        for entry_id, stored in view.remembered.items()
         if entry_id not in entries and _still_needed(stored, held, live)
     }
     return Base(

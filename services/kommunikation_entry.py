@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from services.kommunikation_mapper import KINDS, Kind, Marker, Remark, canonical_key, detect_kind, is_blank, parse_remark
-from services.kommunikation_types import Base, BaseEntry, Beteiligter, Kommunikation, MarkerForm
+from services.kommunikation_mapper import (
+    KINDS,
+    Kind,
+    Marker,
+    Remark,
+    art_of,
+    canonical_key,
+    detect_kind,
+    is_blank,
+    parse_remark,
+)
+from services.kommunikation_types import Art, Base, BaseEntry, Beteiligter, KommKz, Kommunikation, MarkerForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +127,22 @@ class BaseView:
         """Entry id -> base."""
         return {} if self.base is None else self.base.entries
 
+    @property
+    def remembered(self) -> Mapping[int, BaseEntry]:
+        """Entry id -> base, for entries that are gone: with what was agreed on since the base was stored.
+
+        A value is carried to EspoCRM, and before its marker is set a person deletes the entry: that deletes the new value.
+        """
+        if self.base is None:
+            return {}
+        known = dict(self.base.entries)
+        for entry_id, value in self.agreed.items():
+            kz = KommKz.MAIL_GESCH if value and art_of(value, KommKz.TEL_GESCH) is Art.EMAIL else KommKz.TEL_GESCH
+            old = known.get(entry_id, BaseEntry(None, kz, ""))
+            if old.value != value:
+                known[entry_id] = replace(old, value=value, espo_value="", fresh=False)
+        return known
+
     def announced(self, raw: Kommunikation) -> bool:
         """Whether this unlinked entry got its value by a write of ours just before we were interrupted."""
         writes = () if self.base is None else self.base.open_writes
@@ -201,7 +227,7 @@ def read_gone(beteiligter: Beteiligter, view: BaseView) -> list[Gone]:
     """Linked entries that a filled base store knows and Advoware no longer has, in order of their ids."""
     present = {raw.id for raw in beteiligter.kommunikation}
     found = []
-    for entry_id, stored in sorted(view.entries.items()):
+    for entry_id, stored in sorted(view.remembered.items()):
         if entry_id in present or stored.value is None or stored.fresh:
             continue
         kz = detect_kind(stored.value, 0, None, {}, stored.kz).kz
