@@ -123,7 +123,7 @@ class Draw:
         number = self.random.choice(list(history.world.models))
         rows = list(history.world.advoware.people[number].values())
         held = sorted(history.world.espocrm.letters(number))
-        return self._in_advoware(number, rows) if self.random.random() < 0.5 else self._in_espocrm(number, held)
+        return self._in_advoware(history, number, rows) if self.random.random() < 0.5 else self._in_espocrm(number, held)
 
     def _letter(self, *, unsendable: bool = True) -> str:
         r = self.random
@@ -131,7 +131,7 @@ class Draw:
             return r.choice(LETTERS[Sort.UNSENDABLE])
         return r.choice(LETTERS[r.choice((Sort.PHONE, Sort.EMAIL))])
 
-    def _in_advoware(self, number: int, rows: list[Row]) -> Action:
+    def _in_advoware(self, history: History, number: int, rows: list[Row]) -> Action:
         r = self.random
         letter = self._letter()
         phone = not sendable(letter) or art(letter) is Art.PHONE
@@ -152,10 +152,11 @@ class Draw:
             (2, ["A", "text", number, row.id, r.choice(TEXTS)]),
             (1, ["A", "clear all", number]),
         ]
-        edits += [
-            (1, ["A", name, number, row.id])
-            for name in ("unmark", "cut marker", "break marker", "double marker", "move marker")
-        ]
+        tampering = ["unmark", "cut marker", "break marker", "move marker"]
+        if history.init["limit"] is None:
+            # A second marker is the user's text; where there is no room for ours before it, it would be taken for ours.
+            tampering.append("double marker")
+        edits += [(1, ["A", name, number, row.id]) for name in tampering]
         return r.choices([edit for _, edit in edits], [weight for weight, _ in edits])[0]
 
     def _in_espocrm(self, number: int, held: list[str]) -> Action:

@@ -79,6 +79,7 @@ class People:
                 del rows[row_.id]
             elif name == "copy":
                 world.advoware.add(number, row_.kz, row_.tlf, row_.bemerkung, online=row_.online)
+                world.models[number].twins += 1
             else:
                 new = self._edited(name, row_, rest[1:], rows)
                 if new is None:

@@ -87,6 +87,7 @@ class World:
         arrays = {a: [item for item in items if item.art is a] for a in Art}
         self.espocrm.put(number, arrays, by_sync=False)
         self.models[number].in_espocrm(set(), self.espocrm.letters(number))
+        self.models[number].phase.looks = self.espocrm.types(number)
         held = self.espocrm.letters(number)
         marked = {entry["letter"] for entry in record["entries"] if entry["marker"] in {"full", "hash"}}
         # A marker says that both sides once agreed on the value: what is missing in EspoCRM was removed there.
