@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlsplit
 
 from scripts.launch.first_sync import show, wait_for_pass
 from scripts.launch.places import ROOT, RUNTIME, has_credentials, read_env, sandbox_env
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ADVOWARE_PORT, _ESPOCRM_PORT, _MOTIA_PORT = 8701, 8702, 3000
-# Of reconcile on the sandbox: a person who watches wants to see it soon. Real systems are asked each minute.
+# Of reconcile on this machine's own systems: a person who watches wants to see it soon. Others are asked each minute.
 _TICK = "*/5 * * * * *"
 _TROUBLES_MAX, _STEADY_SECONDS = 10, 60.0
 
@@ -73,14 +74,15 @@ def _run(*, once: bool) -> None:
     real = has_credentials(values)
     advoware, espocrm = (0, 0) if real else _sandbox_ports()
     stack = Stack({**values, **os.environ} if real else sandbox_env(advoware, espocrm))
-    if not real:
+    local = not real or _on_this_machine(stack.env.get("ESPOCRM_API_BASE_URL", ""))
+    if local:
         stack.env.setdefault("KOMM_RECONCILE_CRON", _TICK)
     if redis := stack.env.get("REDIS_URL") or values.get("REDIS_URL"):
         stack.env["REDIS_URL"] = redis
     try:
         _start_systems(stack, real=real, ports=(advoware, espocrm))
         before = int(stack.status(request_pass=True)["pass_number"])
-        port = _start_motia(stack, real=real)
+        port = _start_motia(stack, real=real, local=local)
         alive = _Keeper(stack)
         started = time.monotonic()
         status = wait_for_pass(stack, before, alive, give_up=once)
@@ -121,12 +123,19 @@ def _start_systems(stack: Stack, *, real: bool, ports: tuple[int, int]) -> None:
         say(f"  -- {down} It is tried again by itself.")
 
 
-def _start_motia(stack: Stack, *, real: bool) -> int:
-    """Register the webhooks and start Motia; give its port. The webhooks come first: the gate has to know their secrets."""
+def _on_this_machine(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def _start_motia(stack: Stack, *, real: bool, local: bool) -> int:
+    """Register the webhooks and start Motia; give its port. The webhooks come first: the gate has to know their secrets.
+
+    `local`: EspoCRM runs on this machine, so it reaches Motia where it listens.
+    """
     tries = 3
     while True:
         port = motia_port(int(os.environ.get("PORT") or _MOTIA_PORT))
-        url = stack.env.get("KOMM_PUBLIC_URL") if real else f"http://127.0.0.1:{port}"
+        url = (stack.env.get("KOMM_PUBLIC_URL") if real else "") or (f"http://127.0.0.1:{port}" if local else "")
         if url:
             with step("webhooks"):
                 stack.register_webhooks(url, only_here=not real)
