@@ -110,6 +110,7 @@ def base_after(
         dict(moves),
         refused=dict(refused or {}),
         withheld=tuple(sorted(set(withheld))),
+        agreed=still_agreed(beteiligter, view),
     )
 
 
@@ -121,13 +122,15 @@ def _still_needed(stored: BaseEntry, held: Mapping[str, EspoItem], live: set[str
     return key in held and key not in live
 
 
-def agreed_before(view: BaseView, record: EspoRecord) -> dict[int, str | None]:
+def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) -> dict[int, str | None]:
     """What an interrupted run had already carried to EspoCRM when it could not write the marker any more.
 
-    Its announced writes tell: a marker was to be set for a value (now EspoCRM holds it: agreed), or an entry was to become
-    a slot after its value had left EspoCRM (now it is not there: agreed on no value).
+    What it proved it had noted. Where it did not come to that, its announced writes tell: a marker was to be set for a value
+    (now EspoCRM holds it: agreed), or an entry was to become a slot after its value had left EspoCRM (now it is not there:
+    agreed on no value).
     """
     held = items_by_key(record)
+    live = {raw.id: canonical_key(raw.tlf or "") for raw in beteiligter.kommunikation}
     agreed: dict[int, str | None] = {}
     for write in view.base.open_writes if view.base is not None else ():
         if not write.entry_id or write.before_tlf != write.after_tlf or write.entry_id in agreed:
@@ -137,12 +140,25 @@ def agreed_before(view: BaseView, record: EspoRecord) -> dict[int, str | None]:
         before = marker.base if marker is not None else stored.value if stored is not None else None
         old, new = canonical_key(before or ""), canonical_key(write.after_tlf)
         if write.after_tlf.strip():
-            # A replaced value that EspoCRM still holds has yet to leave: nothing is agreed on until then.
-            if new in held and (before is None or old == new or old not in held):
+            # A replaced value that EspoCRM still holds has yet to leave, unless another entry keeps it there.
+            kept = any(key == old for entry_id, key in live.items() if entry_id != write.entry_id)
+            if new in held and (before is None or old == new or old not in held or kept):
                 agreed[write.entry_id] = write.after_tlf
         elif before is not None and old not in held:
             agreed[write.entry_id] = None
-    return agreed
+    return {**(view.base.agreed if view.base is not None else {}), **agreed}
+
+
+def still_agreed(beteiligter: Beteiligter, view: BaseView) -> dict[int, str | None]:
+    """What was agreed on and can't be told from the markers yet. A marker that fits its value is the newer one."""
+    unmarked: dict[int, str | None] = {}
+    for raw in beteiligter.kommunikation:
+        marker = parse_remark(raw.bemerkung, raw.tlf).marker
+        if raw.id not in view.agreed or marker is None or marker.base is None:
+            continue
+        if canonical_key(marker.base) not in {canonical_key(raw.tlf or ""), canonical_key(view.agreed[raw.id] or "")}:
+            unmarked[raw.id] = view.agreed[raw.id]
+    return unmarked
 
 
 def without_undecided(base: Base | None, beteiligter: Beteiligter) -> Base | None:

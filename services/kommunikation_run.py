@@ -99,6 +99,7 @@ class Run:
         self._failure: SyncError | None = None
         self._announced = False
         self._open: tuple[OpenWrite, ...] = ()
+        self._note: Base | None = None
         self.repairs = False
 
     # ------------------------------------------------------------------------------------------------------- outline
@@ -158,7 +159,7 @@ class Run:
         self._memory = self._memories.setdefault(self._betnr, Memory())
         withheld = frozenset(base.withheld) if base is not None else self._memory.withheld
         view = BaseView(self._state.keeps_base, base, forms=self._memory.forms, withheld=withheld)
-        self._view = replace(view, agreed=agreed_before(view, self._record))
+        self._view = replace(view, agreed=agreed_before(view, self._person, self._record))
 
     def _plan(self) -> Plan:
         plan = self._make_plan()
@@ -284,16 +285,27 @@ class Run:
         self._open = tuple(dict.fromkeys((*(announced(op) for op in writes), *self._open)))
         known = self._known
         entries = dict(known.entries) if known is not None else fresh_base(self._person, self._view)
-        note = Base(
+        self._note = Base(
             self._betnr,
             entries,
             dict(plan.moves),
             self._open,
             dict(self._refused),
             tuple(sorted(plan.withheld)),
+            agreed=dict(self._view.agreed),
         )
-        self._state.save(self._held(), note)
+        self._state.save(self._held(), self._note)
         self._announced = True
+
+    def _note_agreed(self) -> None:
+        """Notes what EspoCRM was just seen to hold.
+
+        Whatever interrupts before the markers are set, the next run need not guess: it could not tell a value that had yet
+        to leave EspoCRM from one that a person has entered there again.
+        """
+        if self._note is not None:
+            self._note = replace(self._note, agreed=dict(self._view.agreed))
+            self._state.save(self._held(), self._note)
 
     def _write_espocrm(self, plan: Plan) -> Plan | None:
         """PUT and read back. None: somebody was faster, plan anew. Otherwise the plan as it was really carried out."""
@@ -363,7 +375,9 @@ class Run:
                 agreed[entry.id] = entry.tlf
             elif entry.blank and entry.base_key in unwanted - set(held):
                 agreed[entry.id] = None
-        self._view = replace(self._view, agreed=agreed)
+        if agreed != self._view.agreed:
+            self._view = replace(self._view, agreed=agreed)
+            self._note_agreed()
         missing = len(wanted - set(held)) + len(unwanted & set(held))
         if missing and doubt is not None:
             raise doubt

@@ -157,6 +157,8 @@ class Base:
     `moves`: changes of type under way, entry id -> new kommKz. `open_writes`: what the next run has to look at first.
     `refused`: 'a:' or 'e:' + canonical key -> when Advoware or EspoCRM would not take that value (seconds since 1970).
     `withheld`: canonical keys of removals the valve stopped; they wait for a release, whatever comes in meanwhile.
+    `agreed`: entry id -> value (None: no value) that both sides were seen to agree on while the entry's marker still tells
+    otherwise; it counts before the marker.
     `digest_advoware`, `digest_espocrm`: keyed digests of both sides as they were read last.
     """
 
@@ -166,5 +168,6 @@ class Base:
     open_writes: tuple[OpenWrite, ...] = ()
     refused: dict[str, float] = field(default_factory=dict, repr=False)
     withheld: tuple[str, ...] = field(default=(), repr=False)
+    agreed: dict[int, str | None] = field(default_factory=dict, repr=False)
     digest_advoware: str = ""
     digest_espocrm: str = ""

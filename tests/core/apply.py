@@ -201,5 +201,5 @@ def interrupted(world: World, after: int, rules: Rules | None = None) -> World:
     world = intend(world, plan)
     for step in steps(plan)[:after]:
         world = apply(world, step)
-    seen = agreed_before(world.view, world.espocrm)
+    seen = agreed_before(world.view, world.advoware, world.espocrm)
     return replace(world, view=replace(world.view, agreed=seen))
