@@ -132,7 +132,8 @@ class Run:
             self._report.planned(plan)
             if not plan.operations and not plan.absence:
                 break
-            if self._round(plan):
+            plan, done = self._round(plan)
+            if done:
                 break
         else:
             raise RetryLater(f"Record {self._espo_id} keeps changing while it is synchronised; the sync comes back to it.")
@@ -178,31 +179,31 @@ class Run:
         )
         return make_plan(self._person, self._record, self._view, self._rules, answers)
 
-    def _round(self, plan: Plan) -> bool:
-        """One round of writing. True when it is done, False when either side moved and a new plan is needed."""
+    def _round(self, plan: Plan) -> tuple[Plan, bool]:
+        """One round of writing: the plan as it was carried out, and False when a new plan is needed (a side moved)."""
         writes = [operation for operation in plan.operations if isinstance(operation, AdvowareOperation)]
         if (writes or plan.arrays) and not self._asked_betnr:
             self._ask_betnr()
         reads_advoware = plan.absence or (bool(writes) and not plan.arrays)
         if self._moved(espocrm=bool(plan.arrays) or plan.absence, advoware=reads_advoware):
-            return False
+            return plan, False
         if not writes and not plan.arrays:
-            return True
+            return plan, True
         self._announce(plan, writes)
         if plan.conflicts:
             self._state.set_lists(self._espo_id, conflicts=[finding.as_dict() for finding in plan.conflicts])
         if plan.arrays:
             written = self._write_espocrm(plan)
             if written is None or (writes and self._moved(espocrm=False, advoware=True)):
-                return False
+                return plan, False
             writes = [op for op in written.operations if isinstance(op, AdvowareOperation)]
             plan = written
         self._write_advoware(writes)
         if not plan.moves or self._report.errors:
-            return True
+            return plan, True
         # A change of type: the value has an entry of the new kind now, so another round empties the old one.
         self._view = replace(self._view, base=replace(self._view.base or Base(self._betnr), moves=dict(plan.moves)))
-        return False
+        return plan, False
 
     # ------------------------------------------------------------------------------------------------------- reading
 
