@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.kommunikation_entry import BaseView, Entry, read_entries
-from services.kommunikation_mapper import canonical_key, parse_remark
+from services.kommunikation_mapper import KINDS, canonical_key, parse_remark, type_fits
 from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
 
 if TYPE_CHECKING:
@@ -85,6 +85,9 @@ def base_after(
             now = _entry(entry, entry.tlf, fresh=False, item=item, form=form)
             if entry.id in waiting and entry.stored is not None:
                 now = replace(now, espo_type=entry.stored.espo_type)
+            elif entry.stored is None and view.announced(entry) and not type_fits(entry.kz, item):
+                # Made for an item of the type that belongs to its kind, just before a crash: the type changed since.
+                now = replace(now, espo_type=KINDS[entry.kz].espo_type)
         elif entry.base is None:
             now = _entry(entry, None, fresh=entry.fresh, form=form)
         else:

@@ -143,7 +143,7 @@ class BaseView:
                 known[entry_id] = replace(old, value=value, espo_value="", fresh=False)
         return known
 
-    def announced(self, raw: Kommunikation) -> bool:
+    def announced(self, raw: Kommunikation | Entry) -> bool:
         """Whether this unlinked entry got its value by a write of ours just before we were interrupted."""
         writes = () if self.base is None else self.base.open_writes
         ours = (w for w in writes if w.entry_id in {0, raw.id})

@@ -101,8 +101,9 @@ class Rows:
 
     def _empty(self, line: Line, absent: Iterable[str] = ()) -> None:
         entry = line.entry
+        moved = any(copy.text == entry.text for copy in self.types.copies(entry))
         operation = EmptyEntry(
-            line.number, line.row.act.value, entry, kz=entry.kz, text=entry.text, absent=frozenset(absent)
+            line.number, line.row.act.value, entry, kz=entry.kz, text="" if moved else entry.text, absent=frozenset(absent)
         )
         (self.markers if line.row.number in {8, 9} else self.to_advoware).append(operation)
 
@@ -112,7 +113,10 @@ class Rows:
 
     def _row_1(self, line: Line, _: set[str]) -> None:
         entry, item = line.entry, line.item
-        if item is not None and not type_fits(entry.kz, item) and art_of(entry.tlf, entry.kz) is Art.PHONE:
+        copies = self.types.copies(entry)
+        if copies:
+            self.types.finish(line, self, copies)
+        elif item is not None and not type_fits(entry.kz, item) and art_of(entry.tlf, entry.kz) is Art.PHONE:
             self.types.look(line, item, self)
         marked = entry.marker.base if entry.marker is not None else None
         stale = marked is None or canonical_key(marked) != entry.key or self._legacy(entry)
@@ -123,6 +127,11 @@ class Rows:
         self._empty(line)
 
     def _row_3(self, line: Line, _: set[str]) -> None:
+        copies = [copy for copy in self.types.copies(line.entry) if copy.base is not None]
+        if copies:
+            # The changed value goes where the old one had been moved to, and with it the user's text.
+            self.types.finish(line, self, copies)
+            return
         self._write(line, line.partner.value if line.partner else "")
 
     def _row_4(self, line: Line, stays: set[str]) -> None:

@@ -44,9 +44,6 @@ class TypeChanges:
         entry, target = line.entry, new_kz_for(item)
         others = [e for e in self._judge.live if e.key == entry.key and e.id != entry.id]
         twins = [e for e in others if type_fits(e.kz, item)]
-        if self._view.base is not None and self._view.base.moves.get(entry.id) == target and twins:
-            self._finish(line, target, rows, twins)
-            return
         if not self._changed(entry, item) or twins or entry.key in self._moved_keys or self._stays(entry, others, item):
             if not twins:
                 self.notices.append(type_notice(line, item, "the type does not fit the kind in Advoware"))
@@ -90,16 +87,23 @@ class TypeChanges:
         if item.art is Art.PHONE and not type_fits(entry.kz, item) and self._changed(entry, item):
             self.unfinished.add(entry.id)
 
-    def _finish(self, line: Line, target: int, rows: Rows, twins: list[Entry]) -> None:
+    def copies(self, entry: Entry) -> list[Entry]:
+        """The entries that have this one's value already: a change of type is half done, whatever type it was to."""
+        target = self._view.base.moves.get(entry.id) if self._view.base is not None else None
+        same = [e for e in self._judge.live if e.id != entry.id and e.key == entry.key]
+        return [e for e in same if e.kz == target]
+
+    def finish(self, line: Line, rows: Rows, copies: list[Entry]) -> None:
+        """The second step. The intent stays noted until it is through, as another crash may come in between."""
+        self.moves[line.entry.id] = copies[0].kz
         if not self._rules.direction.allows(Direction.TO_ADVOWARE):
             self.unfinished.add(line.entry.id)
-            self.moves[line.entry.id] = target
             self._judge.leave(line, Direction.TO_ADVOWARE)
             return
         entry = line.entry
         reason = "change of type: the value has moved, the old entry becomes a slot"
         # The text went along with the value, unless a person edited it in between.
-        text = "" if any(twin.text == entry.text for twin in twins) else entry.text
+        text = "" if any(copy.text == entry.text for copy in copies) else entry.text
         self.emptied.add(entry.id)
         rows.to_advoware.append(EmptyEntry(CHANGE_OF_TYPE, reason, entry, kz=entry.kz, text=text))
 
