@@ -106,7 +106,7 @@ def test_base64_with_bits_beyond_the_padding_is_damaged() -> None:
 
 @pytest.mark.parametrize("make", [hashlib.sha256, hashlib.sha1, hashlib.md5], ids=["SHA-256", "SHA-1", "MD5"])
 @pytest.mark.parametrize("upper", [False, True])
-def test_a_hash_that_fits_the_present_value_links_to_it(make: type, upper: bool) -> None:  # noqa: FBT001
+def test_a_hash_that_fits_the_present_value_links_to_it(make: type, upper: bool) -> None:
     digits = make(MAX.encode()).hexdigest()[:8]
     remark = f"[ESPOCRM:{digits.upper() if upper else digits}:4] alt"
     parsed = parse_remark(remark, MAX)

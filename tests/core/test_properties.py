@@ -126,7 +126,7 @@ def test_users_texts_survive_to_the_byte(picture: Picture, rules: Rules) -> None
 def test_the_two_directions_one_after_the_other_end_like_both(
     picture: Picture,
     policy: ConflictPolicy,
-    espocrm_first: bool,  # noqa: FBT001
+    espocrm_first: bool,
 ) -> None:
     world = draw_up(picture)
     both = settle(world, Rules(policy, allow_removals=True))

@@ -85,7 +85,7 @@ def test_the_valve_shuts_beyond_three_and_more_than_half_or_at_all_of_several(
     how: str,
     linked: int,
     removed: int,
-    shut: bool,  # noqa: FBT001
+    shut: bool,
 ) -> None:
     before = removing(linked, removed, how)
     plan = before.plan()
