@@ -42,6 +42,7 @@ class Rows:
         for line in sorted(self.judge.going(), key=lambda ln: ln.row.act is not Act.REPLACE_ITEM):
             getattr(self, f"_row_{line.row.number}")(line, stays)
         self._too_many()
+        self.types.keep()
 
     def operations(self) -> tuple[Operation, ...]:
         """In order of execution."""

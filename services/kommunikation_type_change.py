@@ -93,6 +93,12 @@ class TypeChanges:
         same = [e for e in self._judge.live if e.id != entry.id and e.key == entry.key]
         return [e for e in same if e.kz == target]
 
+    def keep(self) -> None:
+        """A change that is half done stays noted also where this run has nothing to do with it."""
+        known = self._view.base.moves if self._view.base is not None else {}
+        halves = {entry.id: known[entry.id] for entry in self._judge.live if entry.id in known and self.copies(entry)}
+        self.moves = halves | self.moves
+
     def finish(self, line: Line, rows: Rows, copies: list[Entry]) -> None:
         """The second step. The intent stays noted until it is through, as another crash may come in between."""
         self.moves[line.entry.id] = copies[0].kz
