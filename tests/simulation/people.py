@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.kommunikation_types import Art, EspoItem
 from tests.simulation.advoware import Row
-from tests.simulation.model import users_part
+from tests.simulation.model import HASHED, users_part
 from tests.simulation.values import espo_spelled, letter_of, spelled
 from tests.simulation.world import art
 
@@ -64,6 +64,7 @@ class People:
         world = self.world
         rows = world.advoware.people[number]
         before = dict(rows)
+        limit = world.advoware.limit
         if name == "add":
             letter, spelling, kz, text = rest
             world.advoware.add(number, kz, spelled(letter, spelling), text, online=False)
@@ -82,7 +83,7 @@ class People:
                 world.models[number].twins += 1
             else:
                 new = self._edited(name, row_, rest[1:], rows)
-                if new is None:
+                if new is None or (limit is not None and len(new.bemerkung) > limit):
                     return False
                 world.advoware.put(number, new)
         entered = world.models[number].in_advoware(before, rows)
@@ -96,10 +97,13 @@ class People:
     def _edited(name: str, row: Row, rest: list[Any], rows: dict[int, Row]) -> Row | None:
         marker, text = users_part(row.bemerkung, row.tlf)
         match name:
-            case "change":
-                return replace(row, tlf=spelled(rest[0], rest[1]))
-            case "respell":
-                return replace(row, tlf=spelled(row.letter, rest[0])) if row.letter else None
+            case "change" | "respell":
+                if name == "respell" and not row.letter:
+                    return None
+                tlf = spelled(*rest) if name == "change" else spelled(row.letter, rest[0])
+                # An old hash that had become the user's text would be a marker again, by the grammar.
+                revived = HASHED.match(users_part(row.bemerkung, tlf)[0]) and not HASHED.match(marker)
+                return None if revived else replace(row, tlf=tlf)
             case "clear":
                 return replace(row, tlf="") if row.letter else None
             case "text":

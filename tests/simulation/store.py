@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import LeaseBusy, LeaseLost, Unreachable
 from services.state import MemoryState
-from services.state_forms import base_from_json
 from services.state_types import LEASE_SECONDS, Lease
 from tests.simulation.hub import DIE_AFTER, OK, Call, Hub, Violation, Worker
 
@@ -66,6 +65,8 @@ class SimStore(MemoryState):
         super().__init__(keeps_base=keeps_base, clock=hub.now)
         self.hub = hub
         self.leases: dict[str, SimLease] = {}
+        self.bases: dict[str, Base] = {}
+        """As they are: writing them down and reading them back is what the tests of the store are about."""
         self.on_save: Callable[[str, Base | None, Base], None] = lambda *_: None
         self.conflicts_seen: dict[str, list[Mapping[str, Any]]] = {}
 
@@ -108,7 +109,7 @@ class SimStore(MemoryState):
         """See `StateStore.load`."""
 
         def effect() -> Base | None:
-            base = MemoryState.load(self, espo_id)
+            base = self.bases.get(espo_id)
             if self.hub.current is not None:
                 self.hub.current.known[espo_id] = base
             return base
@@ -120,10 +121,9 @@ class SimStore(MemoryState):
 
         def effect() -> None:
             lease.check()
-            text = self._bases.get(lease.espo_id)
-            before = None if text is None else base_from_json(text, lease.espo_id)
-            self.on_save(lease.espo_id, before, base)
-            MemoryState.save(self, lease, base)
+            self.on_save(lease.espo_id, self.bases.get(lease.espo_id), base)
+            if self.keeps_base:
+                self.bases[lease.espo_id] = base
 
         self.stepped(Call("S", "save", what=lease.espo_id), effect)
 

@@ -43,6 +43,9 @@ CATALOGUE = _catalogue()
 LETTERS = {sort: [v.letter for v in CATALOGUE.values() if v.sort is sort] for sort in Sort}
 LETTER_OF = {text: v.letter for v in CATALOGUE.values() for s in v.spellings for text in (s, s.strip())}
 
+LETTER_OF_KEY = {form.lower(): v.letter for v in CATALOGUE.values() for form in v.spellings if form.isascii()}
+"""Letter of what EspoCRM finds a shared object by."""
+
 PHONE_KINDS, MAIL_KINDS = (1, 2, 3, 6, 10), (4, 8)
 TYPES = ("Office", "Fax", "Mobile", "Home", "Other")
 FITS = {"Office": {1}, "Fax": {2, 7}, "Mobile": {3, 9}, "Home": {6}, "Other": {10}}
