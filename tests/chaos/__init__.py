@@ -1,0 +1,1 @@
+"""Chaos on the real thing: real Motia, real Redis, real HTTP; see `tests.chaos.run`."""
