@@ -90,8 +90,13 @@ class Judge:
         )
 
     def _only_bookkeeping(self, line: Line) -> bool:
-        """A removal that removes nothing, since another live entry holds the value."""
-        return line.row.number in {8, 11} and self._held_elsewhere(line)
+        """A removal that removes nothing, since another live entry holds the value.
+
+        Not where that one has yet to be linked with it: if it is emptied before that, nobody would know the item any more.
+        """
+        key = line.subject.base_key if line.subject is not None else ""
+        linked = any(entry.key == key and not entry.changed for entry in self.live)
+        return line.row.number in {8, 11} and linked
 
     def _held_elsewhere(self, line: Line) -> bool:
         key = line.subject.base_key if line.subject is not None else ""
