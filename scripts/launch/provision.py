@@ -39,6 +39,7 @@ def provision(*, dev: bool = False) -> None:
         for part in (pool.submit(_npm_packages), pool.submit(_virtual_environment, _LEVELS[dev])):
             part.result()
     if dev:
+        redis_server()
         browser()
 
 
