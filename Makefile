@@ -2,7 +2,8 @@
 # make run ONCE=1     ends after the first full sync;  COUNT=50: so many records in a new sandbox
 # make test           installs what tests need and runs them all
 # make check          format, lint, types
-.PHONY: run test check ready-to-test
+# make chaos          two instances killed at will for five minutes (SECONDS=300 SEED=1)
+.PHONY: run test check chaos ready-to-test
 .DEFAULT_GOAL := run
 
 PY := python_modules/bin/python
@@ -24,3 +25,6 @@ check: ready-to-test
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	npx --no-install tsc --noEmit -p .
+
+chaos: ready-to-test
+	$(PY) -m tests.chaos --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
