@@ -10,7 +10,6 @@ import base64
 import binascii
 import os
 import re
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -28,6 +27,7 @@ from pydantic import (
 
 from services.errors import Unconfigured
 from services.http_client import usable_address
+from services.kommunikation_table import ConflictPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,14 +39,6 @@ PUBLIC_CONFIGURATOR_URL = "https://www2.advo-net.net/AdvonetConfigurator/api/Url
 """Where the vendor's pages say that the addresses of a firm are looked up."""
 
 _API_PATH = "/api/v1"
-
-
-class ConflictPolicy(Enum):
-    """Who wins when a value was changed on both sides (row 7 of the decision table)."""
-
-    KEEP_BOTH = "keep_both"
-    ESPOCRM_WINS = "espocrm_wins"
-    ADVOWARE_WINS = "advoware_wins"
 
 
 def _root_url(value: str) -> str:

@@ -185,7 +185,7 @@ def _policy_from_environment() -> ConflictPolicy:
     # Imported late: a manager wired by hand needs no configuration.
     from services.config import SyncSettings
 
-    return ConflictPolicy(SyncSettings.from_environment().conflict_policy.value)
+    return SyncSettings.from_environment().conflict_policy
 
 
 def _direction(direction: str) -> Direction:
