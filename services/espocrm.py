@@ -31,7 +31,8 @@ MAX_ROWS = 200
 _MAX_QUERY_BYTES = 7000  # nginx refuses an address of more than 8 KiB
 _ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-_REASON = re.compile(r"[\x20-\x7e]{1,200}")
+# The reasons EspoCRM itself gives. A formula of the firm or a proxy may say anything here, also a client's value.
+_REASON = re.compile(r"No (?:read|create|edit|delete|assign) access\.|Max size should not exceed \d+\.[ \w]*\.?")
 
 T = TypeVar("T")
 

@@ -58,6 +58,7 @@ class Stack:
         port = free_port()
         arguments = f"--port {port} --bind 127.0.0.1 --dir {folder} --save".split(" ")
         persistence = ["", "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no"]
+        persistence += ["--slowlog-log-slower-than", "-1"]  # the slow log would show arguments: clients' values
         self._start("redis", [redis_server(), *arguments, *persistence], lambda said: "Ready to accept" in said)
         self.env["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
 
