@@ -106,7 +106,10 @@ class StateStore(Protocol):
         """Give the list as it is, parked ones included, first due first."""
 
     def due_count(self) -> int:
-        """Count what waits, parked keys left out."""
+        """Count what has yet to have its turn; what is parked or waits after a failure of its own is left out.
+
+        Such keys wait for hours: whoever rests while others wait must not rest for them.
+        """
 
     def set_status(self, espo_id: str, status: RecordStatus) -> None:
         """Remember how the record stands."""

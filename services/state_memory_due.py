@@ -110,4 +110,4 @@ class MemoryDueList:
     def due_count(self) -> int:
         """See `StateStore.due_count`."""
         with self._lock:
-            return sum(not entry.parked for entry in self._due.values())
+            return sum(not (entry.parked or entry.attempts) for entry in self._due.values())

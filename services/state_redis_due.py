@@ -174,5 +174,11 @@ class RedisDueList(RedisPart):
 
     def due_count(self) -> int:
         """See `StateStore.due_count`."""
-        total, parked = self._all(lambda pipe: (pipe.zcard(self._due_key), pipe.scard(self._parked_key)))
-        return int(total) - int(parked)
+        total, parked, failed = self._all(
+            lambda pipe: (
+                pipe.zcard(self._due_key),
+                pipe.smembers(self._parked_key),
+                pipe.hkeys(self._attempts_key),
+            )
+        )
+        return int(total) - len(parked | set(failed))

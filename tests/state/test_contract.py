@@ -357,6 +357,8 @@ class TestDueList:
         assert [entry.key for entry in store.due_entries(1)] == ["now"]
         assert store.due_entries(0) == []
         assert store.due_count() == 2
+        store.postpone("later", "server error", counts=True)
+        assert store.due_count() == 1
 
     def test_two_workers_never_get_one_key(self, store: StateStore) -> None:
         store.ring([f"r{number}" for number in range(200)])
