@@ -146,6 +146,8 @@ class Rows:
             self._mark(line, present=[entry.key])
 
     def _row_5(self, line: Line, _: set[str]) -> None:
+        if line.item is not None:
+            self.types.postpone(line.entry, line.item)
         self._mark(line, present=[line.entry.key])
 
     def _row_6(self, line: Line, _: set[str]) -> None:

@@ -89,9 +89,13 @@ class TypeChanges:
 
     def copies(self, entry: Entry) -> list[Entry]:
         """The entries that have this one's value already: a change of type is half done, whatever type it was to."""
-        target = self._view.base.moves.get(entry.id) if self._view.base is not None else None
+        base = self._view.base
+        target = base.moves.get(entry.id) if base is not None else None
+        if base is None or target is None:
+            return []
         same = [e for e in self._judge.live if e.id != entry.id and e.key == entry.key]
-        return [e for e in same if e.kz == target]
+        # Where the remark had no room for a marker, the copy's kind can't be seen: what is new with this value is the copy.
+        return [e for e in same if e.kz == target or (e.marker is None and e.id not in base.entries)]
 
     def keep(self) -> None:
         """A change that is half done stays noted also where this run has nothing to do with it."""
@@ -101,7 +105,7 @@ class TypeChanges:
 
     def finish(self, line: Line, rows: Rows, copies: list[Entry]) -> None:
         """The second step. The intent stays noted until it is through, as another crash may come in between."""
-        self.moves[line.entry.id] = copies[0].kz
+        self.moves[line.entry.id] = self._view.base.moves[line.entry.id] if self._view.base is not None else copies[0].kz
         if not self._rules.direction.allows(Direction.TO_ADVOWARE):
             self.unfinished.add(line.entry.id)
             self._judge.leave(line, Direction.TO_ADVOWARE)
