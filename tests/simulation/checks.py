@@ -179,6 +179,8 @@ def _values(world: World, number: int) -> None:
         raise Violation("I2", f"record {number}: can't be sent and is on no list: {sorted(extra)}")
     for letter in sorted(model.phase.start | {act.letter for act in model.phase.acts}):
         there = letter in advoware and (letter in espocrm or letter in held)
+        # What a held back entry had before stays in EspoCRM for it.
+        there |= letter in espocrm and letter in model.shadow()
         if model.must_be(letter) and not there and letter not in conflicts:
             raise Violation("I2", f"record {number}: {letter} was entered last and is lost")
         anywhere = letter in advoware or letter in espocrm - model.shadow()
@@ -221,5 +223,8 @@ def _types(world: World, number: int) -> None:
         rows = [row for row in _rows(world, number) if row.letter == letter]
         if letter in model.phase.touched or holders != [number] or len(rows) != 1 or rows[0].kz in {4, 8, 11, 12}:
             continue
-        if rows[0].kz not in FITS[item_type]:
-            raise Violation("type", f"record {number}: {letter} was made {item_type}, its entry stays kind {rows[0].kz}")
+        # Advoware shows no kommKz: which kind an entry has the sync knows from its marker.
+        match = MARKER.fullmatch(users_part(rows[0].bemerkung, rows[0].tlf)[0])
+        kz = int(match[3]) if match and match[3] else rows[0].kz
+        if kz not in FITS[item_type]:
+            raise Violation("type", f"record {number}: {letter} was made {item_type}, its entry stays kind {kz}")

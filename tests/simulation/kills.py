@@ -1,7 +1,7 @@
 """Die before and after the effect of every call, go on with a new process, and end as if nothing had happened (I7).
 
-    python -m tests.simulation.kills            all scenarios
-    python -m tests.simulation.kills --twice    also die in the run that goes on, at every call again (the single rows)
+python -m tests.simulation.kills            all scenarios
+python -m tests.simulation.kills --twice    also die in the run that goes on, at every call again (the single rows)
 """
 
 from __future__ import annotations

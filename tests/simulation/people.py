@@ -111,7 +111,8 @@ class People:
             case "unmark":
                 return replace(row, bemerkung=text)
             case "cut marker":
-                return replace(row, bemerkung=marker[:-3] + text) if marker else None
+                # Alone it would look like a remark that Advoware had cut just before a crash, and be mended.
+                return replace(row, bemerkung=marker[:-3] + text) if marker and text else None
             case "break marker":
                 return replace(row, bemerkung=row.bemerkung.replace(":", ":!", 1)) if marker else None
             case "double marker":
