@@ -6,7 +6,8 @@
  * Motia itself knows no authentication of API steps: all of it is here (docs: design of the flow).
  */
 import { randomBytes } from 'node:crypto'
-import express, { type Express, type NextFunction, type Request, type Response, Router } from 'express'
+import { type Express, type NextFunction, type Request, type Response, Router } from 'express'
+import { readBody } from './body.ts'
 import { MAX_IDS, readAdvoware, readEspo } from './payload.ts'
 import type { Settings } from './settings.ts'
 import { hasBearer, signedBy } from './signature.ts'
@@ -18,7 +19,6 @@ const MOTIA_PATHS = /^\/(__motia|motia)(\/|$)/
  * saves that over the committed one, so it may not save.
  */
 const SAVES_LAYOUT = /^\/__motia\/flows\/[^/]+\/config\/?$/i
-const READ_SECONDS = 10
 
 /**
  * The Workbench shows logs and states, and its page would load fonts and a tracker from third parties: it may talk to this
@@ -42,6 +42,7 @@ const STEP_KEY = (process.env.KOMM_GATE_KEY ??= randomBytes(24).toString('hex'))
 /** Puts the gate before everything else of `app`. `redisReady`: false while no event could be queued. */
 export function installGate(app: Express, settings: Settings, redisReady: () => boolean): void {
   app.disable('x-powered-by')
+  app.use(lastWord(app))
   app.use('/webhooks', webhooks(settings, redisReady))
   app.use((req: Request, res: Response, next: NextFunction) => {
     if (res.locals.passed) next()
@@ -59,15 +60,26 @@ export function installGate(app: Express, settings: Settings, redisReady: () => 
 
 function webhooks(settings: Settings, redisReady: () => boolean): Router {
   const router = Router()
-  const raw = express.raw({ limit: settings.maxBytes, type: () => true, inflate: false })
+  // A map: of an object, `__proto__` and `constructor` would be sources as well.
+  const sources = new Map(Object.entries({ espocrm: fromEspo, advoware: fromAdvoware }))
   router.all('/:quelle/beteiligte', (req: Request, res: Response, next: NextFunction) => {
-    const receive = { espocrm: fromEspo, advoware: fromAdvoware }[String(req.params.quelle)]
+    const receive = sources.get(String(req.params.quelle))
     if (!receive) return refuse(res, 404, 'No such webhook.')
     if (req.method !== 'POST') return refuse(res.setHeader('Allow', 'POST'), 405, 'Only POST is taken here.')
     if (receive === fromAdvoware && !hasBearer(req.headers, settings.apiToken)) {
       return refuse(res, 401, 'A valid bearer token is needed.')
     }
-    return readBody(raw, req, res, (problem) => receive(req, res, next, settings, problem ?? (redisReady() ? 0 : 503)))
+    return readBody(req, settings.maxBytes, (problem, body) => {
+      if (res.headersSent || res.destroyed) return
+      // The rest of a body that is not read any more must not be taken for the next request.
+      if (problem) res.setHeader('Connection', 'close')
+      req.body = body
+      try {
+        receive(req, res, next, settings, problem || (redisReady() ? 0 : 503))
+      } catch (error) {
+        next(error) // here we are called by the stream: what is thrown would end the process
+      }
+    })
   })
   router.use((_req: Request, res: Response) => refuse(res, 404, 'No such webhook.'))
   return router
@@ -106,26 +118,30 @@ function fromAdvoware(req: Request, res: Response, next: NextFunction, _settings
   pass(req, res, next, { ids })
 }
 
-/** Calls `done` with 0, or the HTTP status of what kept the body from being read. */
-function readBody(raw: express.RequestHandler, req: Request, res: Response, done: (problem?: number) => void): void {
-  const tooSlow = setTimeout(() => {
-    log('warn', 'A webhook body came too slowly.', { seconds: READ_SECONDS })
-    refuse(res.setHeader('Connection', 'close'), 503, 'The body came too slowly.')
-    res.once('finish', () => req.destroy())
-  }, READ_SECONDS * 1000)
-  raw(req, res, (error?: unknown) => {
-    clearTimeout(tooSlow)
-    if (res.headersSent || res.destroyed) return
-    if (!error) return done()
-    // The rest of a body that is not read any more must not be taken for the next request.
-    res.setHeader('Connection', 'close')
-    done(statusOf(error))
-  })
+/**
+ * What fails behind the gate is answered and logged in here, without a word of the request: Express would answer with the
+ * stack, and log a text that quotes the path or the body. Express asks the handler registered last, so it is registered with
+ * the first request, when Motia and its plugins have registered theirs.
+ */
+function lastWord(app: Express) {
+  let registered = false
+  return (_req: Request, _res: Response, next: NextFunction) => {
+    if (!registered) {
+      registered = true
+      app.use((error: unknown, _failed: Request, res: Response, _next: NextFunction) => {
+        const status = statusOf(error)
+        log('warn', 'A request failed.', { status, kind: error instanceof Error ? error.name : typeof error })
+        if (res.headersSent) res.destroy()
+        else refuse(res, status, status < 500 ? 'The request could not be read.' : 'The request failed.')
+      })
+    }
+    next()
+  }
 }
 
 function statusOf(error: unknown): number {
   const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
-  return typeof status === 'number' ? status : 500
+  return typeof status === 'number' && status >= 400 && status < 600 ? status : 500
 }
 
 /** Hands the request on with nothing of the client in it but `body`: no header, no query, no raw body. */
