@@ -52,7 +52,9 @@ def begin_pass(wired: Wiring) -> tuple[int, list[str]] | None:
     Interrupted anywhere, the next tick begins again: the marks that end the wish are set last.
     """
     state = wired.state
-    if state.get_mark(_CURSOR) is not None and state.get_mark(_WANTED) is None:
+    # Redis may be emptied while a tick is under way, which then sets the cursor again: only a pass sets the mark of a pass.
+    passed = state.get_mark(_CURSOR) is not None and state.get_mark(_PASS) is not None
+    if passed and state.get_mark(_WANTED) is None:
         return None
     cursor = wired.espocrm.newest_change() or START_OF_TIME
     ids: list[str] = []

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_report import Report
-    from services.kommunikation_types import Beteiligter, EspoRecord, OpenWrite
+    from services.kommunikation_types import Beteiligter, EspoRecord, Kommunikation, OpenWrite
     from services.state import Lease, StateStore
 
 MAX_ROUNDS = 6
@@ -198,7 +198,8 @@ class Run:
                 return plan, False
             writes = [op for op in written.operations if isinstance(op, AdvowareOperation)]
             plan = written
-        self._write_advoware(writes)
+        if not self._write_advoware(writes):
+            return plan, False
         if not plan.moves or self._report.errors:
             return plan, True
         # A change of type: the value has an entry of the new kind now, so another round empties the old one.
@@ -385,17 +386,21 @@ class Run:
         if missing:
             self._report.to_espocrm_errors.append(f"EspoCRM did not store {missing} change(s) of record {self._espo_id}.")
 
-    def _write_advoware(self, writes: list[AdvowareOperation]) -> None:
+    def _write_advoware(self, writes: list[AdvowareOperation]) -> bool:
+        """Writes and judges. False: a person edited other entries meanwhile, so what is left needs a new plan."""
         held = set(items_by_key(self._record))
         ready = [operation for operation in writes if _proved(operation, held)]
         while ready and self._failure is None:
             writer = AdvowareWriter(self._advoware, self._held(), self._person, self._read_advoware)
-            written = writer.write(ready)
+            before, written = self._person, writer.write(ready)
             self._person = writer.settle(written)
             for one in written:
                 self._judge(one)
-            # What follows a lost answer goes on only where reading showed that the write had arrived.
+            # What follows a lost answer goes on only where reading showed that the write had arrived, and nothing else.
             ready = ready[len(written) :]
+            if ready and self._failure is None and _others(before, written) != _others(self._person, written):
+                return False
+        return True
 
     def _judge(self, one: Written) -> None:
         if one.verdict is Verdict.STORED:
@@ -455,6 +460,12 @@ class Run:
         )
         if base != self._known or self._announced:
             self._state.save(self._held(), base)
+
+
+def _others(person: Beteiligter, written: list[Written]) -> list[Kommunikation]:
+    """The entries that were not written."""
+    ours = {one.entry_id for one in written}
+    return sorted((raw for raw in person.kommunikation if raw.id not in ours), key=lambda raw: raw.id)
 
 
 def _proved(operation: AdvowareOperation, held: set[str]) -> bool:
