@@ -277,4 +277,4 @@ def connect_state(url: str, prefix: str) -> RedisState:
 def dump(url: str, prefix: str) -> dict[bytes, bytes]:
     """Everything stored under a prefix, byte for byte."""
     with closing(redis.Redis.from_url(url)) as client:
-        return {key: client.dump(key) or b"" for key in client.scan_iter(f"{prefix}*", count=1000)}  # type: ignore[misc]
+        return {key: client.dump(key) or b"" for key in client.scan_iter(f"{prefix}*", count=1000)}
