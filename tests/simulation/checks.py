@@ -199,21 +199,22 @@ def _texts(world: World, number: int) -> None:
     model = world.models[number]
     now = {row.id: users_part(row.bemerkung, row.tlf)[1] for row in _rows(world, number)}
     model.texts, expected = now, model.texts
-    types = {letter_of(shared.name): shared.type for shared in world.espocrm.shared.values()}
-    # A change of type, on whatever way it came, moves a value with its text to an entry of another kind.
-    entered = [act.letter for act in model.phase.acts if act.entered and act.side == "E"]
-    known = [*model.phase.looks, *(act.letter for act in model.phase.acts if act.side == "A" or not act.entered)]
-    again = len(set(entered)) < len(entered) or bool(set(entered) & set(known))
-    moved = model.phase.types or again or any(types.get(x, was) != was for x, was in model.phase.looks.items())
+    if model.phase.texts_vague:
+        return
     # Only a base can tell a hash of a value that is no longer there from a user's text.
     told = (lambda text: HASHED.sub("", text)) if model.unsure else (lambda text: text)
     before = Counter(told(text) for entry_id, text in expected.items() if entry_id in now and told(text))
     if before != Counter(told(text) for text in now.values() if told(text)):
         raise Violation("I5", f"record {number}: users' texts were {sorted(before)}, are {sorted(now.values())}")
-    if moved:
-        return
+    rows = world.advoware.people[number]
     for entry_id, text in now.items():
-        if told(text) != told(expected.get(entry_id, "")):
+        if told(text) == told(expected.get(entry_id, "")):
+            continue
+        # A change of type moves a value with its text to another entry, and leaves a slot.
+        source = next((n for n, was in expected.items() if n in now and told(was) == told(text) and not now[n]), None)
+        moved_away = not text and not rows[entry_id].letter and told(expected.get(entry_id, "")) in map(told, now.values())
+        moved_here = entry_id not in expected and source is not None and not rows[source].letter
+        if not moved_away and not moved_here:
             raise Violation("I5", f"record {number}: the text of entry {entry_id} went to another entry")
 
 

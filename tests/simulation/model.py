@@ -83,6 +83,10 @@ class Phase:
     types: dict[str, str] = field(default_factory=dict)
     """Letter -> the type a person gave it, where nothing else was done to it."""
     touched: set[str] = field(default_factory=set)
+    foreign: set[str] = field(default_factory=set)
+    """Letters of markers that came first in a remark by a person's hand, and are no value of that entry."""
+    texts_vague: bool = False
+    """A person edited the remark of an entry that the sync had just made: whose text it was, the model can't tell."""
     mass: bool = False
     """A person cleared a whole side in one go."""
 
@@ -112,6 +116,12 @@ class RecordModel:
         entered = []
         for entry_id, row in after.items():
             was = before.get(entry_id)
+            if was is not None and was.bemerkung != row.bemerkung:
+                self.phase.texts_vague |= entry_id not in self.texts
+                marker, old = users_part(row.bemerkung, row.tlf)[0], users_part(was.bemerkung, was.tlf)[0]
+                match = MARKER.fullmatch(marker)
+                if match and match[2] and old not in {"", marker}:
+                    self.phase.foreign.add(letter_of(decoded(match[2])))
             if was is None or (was.tlf, was.bemerkung) != (row.tlf, row.bemerkung):
                 self.texts[entry_id] = users_part(row.bemerkung, row.tlf)[1]
                 if HASHED.search(self.texts[entry_id]):
@@ -151,6 +161,8 @@ class RecordModel:
     def must_be(self, letter: str) -> bool:
         """Whether this letter has to be on both sides, or on a list, when everything has settled (I2)."""
         acts = [act for act in self.phase.acts if act.letter == letter]
+        if letter in self.phase.foreign:
+            return False
         if not acts:
             return letter in self.phase.start
         last = acts[-1]
@@ -166,7 +178,8 @@ class RecordModel:
         if not acts:
             return False
         last = acts[-1]
-        return not last.entered and not self.phase.vague and all(act.side == last.side or not act.entered for act in acts)
+        known = not self.phase.vague and not self.phase.foreign
+        return not last.entered and known and all(act.side == last.side or not act.entered for act in acts)
 
     def shadow(self) -> set[str]:
         """Letters that EspoCRM keeps because what took their place in Advoware can't be sent."""
