@@ -8,6 +8,7 @@ Without a state store the markers in Advoware are the base; `services.bootstrap.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -178,7 +179,8 @@ def detect_espocrm_kommunikation_changes(old_data: Mapping[str, Any], new_data: 
 
 
 def _as_set(items: list[Any]) -> set[str]:
-    return {repr(sorted(item.items())) if isinstance(item, dict) else repr(item) for item in items}
+    # Not by `repr`, in which every masked value looks like any other.
+    return {json.dumps(item, sort_keys=True) for item in items}
 
 
 def _policy_from_environment() -> ConflictPolicy:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tests.silence.canaries import Canaries
 
+
 @dataclass
 class Story:
     """The people, the systems and what they do. `happened`: what the flow was seen to do, by name."""

@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LINKED = ("node_modules", "python_modules")
 NOT_COPIED = shutil.ignore_patterns(*LINKED, ".git", ".motia", ".env*", "__pycache__", ".*_cache", ".hypothesis")
 
-LEAKS = '''
+LEAKS = """
 
 def _leaking(read):
     import base64, logging, os, pathlib, subprocess, urllib.parse, redis
@@ -49,7 +49,7 @@ def _leaking(read):
 
 
 AdvowareService.get_beteiligter = _leaking(AdvowareService.get_beteiligter)
-'''
+"""
 
 
 @pytest.fixture
@@ -122,7 +122,15 @@ def test_a_value_is_found_in_base64_wherever_it_begins(around: bytes) -> None:
 
 def test_every_way_of_writing_a_number_is_searched_for() -> None:
     wanted = Canaries.new().wanted()
-    for text in ("+4951112345607", "0511/12345607", "0511%2F12345607", "0511\\/12345607", "(0511) 123456-07", "017139200", "+4917139200"):
+    for text in (
+        "+4951112345607",
+        "0511/12345607",
+        "0511%2F12345607",
+        "0511\\/12345607",
+        "(0511) 123456-07",
+        "017139200",
+        "+4917139200",
+    ):
         assert hits(wanted, text.encode()), text
 
 
