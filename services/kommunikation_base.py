@@ -113,7 +113,7 @@ def base_after(
         dict(moves),
         refused=dict(refused or {}),
         withheld=tuple(sorted(set(withheld))),
-        agreed=still_agreed(beteiligter, view),
+        agreed=still_agreed(beteiligter, view, set(held), live),
     )
 
 
@@ -152,14 +152,21 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
     return {**(view.base.agreed if view.base is not None else {}), **agreed}
 
 
-def still_agreed(beteiligter: Beteiligter, view: BaseView) -> dict[int, str | None]:
-    """What was agreed on and can't be told from the markers yet. A marker that fits its value is the newer one."""
+def still_agreed(beteiligter: Beteiligter, view: BaseView, items: set[str], live: set[str]) -> dict[int, str | None]:
+    """What was agreed on and can't be told from the markers yet. A marker that fits its value is the newer one.
+
+    `items`: keys EspoCRM holds; `live`: those that an entry holds, too. A slot's marker is the newer one unless a value that
+    a person typed into the slot, and emptied again, has still to leave EspoCRM.
+    """
     unmarked: dict[int, str | None] = {}
     for raw in beteiligter.kommunikation:
         marker = parse_remark(raw.bemerkung, raw.tlf).marker
-        if raw.id not in view.agreed or marker is None or marker.base is None:
+        if raw.id not in view.agreed or marker is None:
             continue
-        if canonical_key(marker.base) not in {canonical_key(raw.tlf or ""), canonical_key(view.agreed[raw.id] or "")}:
+        agreed = canonical_key(view.agreed[raw.id] or "")
+        if marker.base is None and agreed in items - live:
+            unmarked[raw.id] = view.agreed[raw.id]
+        if marker.base is not None and canonical_key(marker.base) not in {canonical_key(raw.tlf or ""), agreed}:
             unmarked[raw.id] = view.agreed[raw.id]
     return unmarked
 
