@@ -225,6 +225,8 @@ def _types(world: World, number: int) -> None:
     for letter, item_type in model.phase.types.items():
         holders = [n for n, m in world.models.items() if letter in world.espocrm.letters(n) or letter in m.phase.looks]
         rows = [row for row in _rows(world, number) if row.letter == letter]
+        if world.espocrm.types(number).get(letter) != item_type:
+            continue
         if letter in model.phase.touched or holders != [number] or len(rows) != 1 or rows[0].kz in {4, 8, 11, 12}:
             continue
         # Advoware shows no kommKz: which kind an entry has the sync knows from its marker.

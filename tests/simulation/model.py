@@ -86,7 +86,7 @@ class Phase:
     foreign: set[str] = field(default_factory=set)
     """Letters of markers that came first in a remark by a person's hand, and are no value of that entry."""
     texts_vague: bool = False
-    """A person edited the remark of an entry that the sync had just made: whose text it was, the model can't tell."""
+    """A person edited an entry that the sync had just made: whose text it has, the model can't tell."""
     mass: bool = False
     """A person cleared a whole side in one go."""
 
@@ -116,8 +116,9 @@ class RecordModel:
         entered = []
         for entry_id, row in after.items():
             was = before.get(entry_id)
+            if was is not None and entry_id not in self.texts and was != row:
+                self.phase.texts_vague |= bool(users_part(row.bemerkung, row.tlf)[1])
             if was is not None and was.bemerkung != row.bemerkung:
-                self.phase.texts_vague |= entry_id not in self.texts
                 marker, old = users_part(row.bemerkung, row.tlf)[0], users_part(was.bemerkung, was.tlf)[0]
                 match = MARKER.fullmatch(marker)
                 if match and match[2] and old not in {"", marker}:
