@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.chaos.run import CONVERGE_SECONDS, Chaos
+from tests.chaos.run import CONVERGE_SECONDS, DUE_SECONDS, Chaos
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_two_instances_killed_at_will_lose_double_and_resurrect_nothing(tmp_path: Path) -> None:
-    with Chaos(tmp_path, seed=3, pairs=12) as chaos:
-        outcome = chaos.run(25)
-    counts = outcome.counts
+    # Without reports: one whose event got lost comes again after 90 s, which is nothing for a short form.
+    with Chaos(tmp_path, seed=3, pairs=8, reported=0) as chaos:
+        outcome = chaos.run(12)
     assert (outcome.lost, outcome.doubled, outcome.resurrected, outcome.texts) == ([], [], [], [])
     assert outcome.stuck == 0
-    assert outcome.converged < CONVERGE_SECONDS
+    assert outcome.converged <= CONVERGE_SECONDS
+    assert outcome.drained <= DUE_SECONDS
+    assert outcome.late_writes == 0
     # The run was no quiet one: people worked, and something was killed.
-    assert counts["edits by people"] > 20
-    assert outcome.values > 72
-    assert sum(number for name, number in counts.items() if "killed" in name or "ended" in name) >= 1
+    counts = outcome.counts
+    assert counts["edits by people"] > 10
+    assert outcome.values > 48
+    ends = ("(SIGKILL)", "(SIGTERM)", "lost power")
+    assert sum(number for name, number in counts.items() if name.endswith(ends)) >= 1
