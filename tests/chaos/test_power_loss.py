@@ -93,6 +93,34 @@ def test_an_edit_of_the_second_that_redis_lost_ends_as_if_it_had_not(
     assert world.writes() == []
 
 
+def deleted_in_espocrm_then(world: SmallWorld, pair: Pair) -> None:
+    world.sandbox.espocrm.put(pair.espo_id, phoneNumberData=[])
+
+
+def emptied_in_advoware_then(world: SmallWorld, pair: Pair) -> None:
+    changed = next(one for one in world.sandbox.advoware.entries(pair.betnr) if one["tlf"] == NEW)
+    world.sandbox.advoware.clear(pair.betnr, changed["id"])
+
+
+@pytest.mark.parametrize("delete", [deleted_in_espocrm_then, emptied_in_advoware_then])
+@pytest.mark.parametrize("change", [changed_in_espocrm, changed_in_advoware])
+def test_a_value_whose_change_redis_forgot_can_be_deleted_before_the_next_run(
+    world: SmallWorld, change: Callable[[SmallWorld, Pair], None], delete: Callable[[SmallWorld, Pair], None]
+) -> None:
+    pair = world.sandbox.pair(entry(OLD, 1, TEXT), entry(OWN, 4), emails=[email(OWN)], phones=[phone(OLD)])
+    world.tick()
+    world.tick()
+    survives = world.on_disk()
+    change(world, pair)
+    world.tick()
+    assert _values(world, pair) == (sorted([NEW, OWN]), sorted([NEW, OWN]))
+    world.lose_power(survives)
+    delete(world, pair)
+    world.tick()
+    world.tick()
+    assert _values(world, pair) == ([OWN], [OWN])
+
+
 def _number(world: SmallWorld, pair: Pair) -> dict[str, Any]:
     return next(one for one in world.sandbox.advoware.entries(pair.betnr) if one["tlf"] == OLD)
 
