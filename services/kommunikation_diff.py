@@ -92,9 +92,11 @@ class _Items:
                 return item
         return None
 
-    def take_partner(self, group: list[Entry | Gone]) -> EspoItem | None:
+    def take_partner(self, group: list[Entry | Gone], withheld: frozenset[str]) -> EspoItem | None:
         """The first unclaimed item of the group's array whose type fits one of the group.
 
+        None for a removal that waits for its release (`withheld`): a value that comes in meanwhile is a new one, and taken
+        for the changed one it would remove the old one after all.
         Where a run was interrupted while it wrote e' into the entries of a group, those that have it claim it already:
         the rest still gets what was intended for it.
         """
@@ -104,6 +106,8 @@ class _Items:
             if item is not None:
                 return item
         first = group[0]
+        if first.base_key in withheld:
+            return None
         art = art_of(first.base or "", first.kz)
         for position, item in enumerate(self.all):
             fits = item.art is art and any(type_fits(subject.kz, item) for subject in group)
@@ -137,7 +141,9 @@ def _left_behind(subject: Entry | Gone, key: str, subjects: list[Entry | Gone], 
     return key in newcomers | others
 
 
-def _based_lines(subjects: list[Entry | Gone], items: _Items, newcomers: set[str]) -> dict[int, Line]:
+def _based_lines(
+    subjects: list[Entry | Gone], items: _Items, newcomers: set[str], withheld: frozenset[str]
+) -> dict[int, Line]:
     """Lines of everything that has a base, by entry id. `newcomers`: keys of live entries without a base."""
     lines: dict[int, Line] = {}
     vanished: dict[str, list[Entry | Gone]] = {}
@@ -154,7 +160,7 @@ def _based_lines(subjects: list[Entry | Gone], items: _Items, newcomers: set[str
         row = look_up(BaseIs.VALUE, state, espo if item is not None else EspoIs.MISSING)
         lines[subject.id] = Line(row, row.number, subject, item)
     for group in vanished.values():
-        partner = items.take_partner(group)
+        partner = items.take_partner(group, withheld)
         for subject in group:
             espo = EspoIs.MISSING if partner is None else EspoIs.CHANGED
             row = look_up(BaseIs.VALUE, _advoware_state(subject), espo)
@@ -203,7 +209,8 @@ def compare(beteiligter: Beteiligter, record: EspoRecord, view: BaseView) -> Com
     based += read_gone(beteiligter, view)
     baseless = {entry.id: _baseless_line(entry, items) for entry in synced if entry.base is None}
     newcomers = {entry.key for entry in synced if entry.base is None and not entry.blank}
-    found: dict[int, Line | None] = {**baseless, **_based_lines(sorted(based, key=lambda s: s.id), items, newcomers)}
+    based.sort(key=lambda s: s.id)
+    found: dict[int, Line | None] = {**baseless, **_based_lines(based, items, newcomers, view.withheld)}
     lines = []
     held = {entry.key for entry in synced if not entry.blank}
     for _, line in sorted(found.items()):
