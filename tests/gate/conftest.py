@@ -9,7 +9,7 @@ import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -50,7 +50,8 @@ class Gate:
 
     def passed(self) -> set[str]:
         """Ids that were let in: they are due, whatever happens to their events."""
-        return {key.decode() for key in self.redis.zrange("komm:due", 0, -1)}
+        due: Any = self.redis.zrange("komm:due", 0, -1)
+        return {key.decode() for key in due}
 
     def log(self) -> str:
         """What Motia has printed so far."""

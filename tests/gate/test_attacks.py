@@ -48,7 +48,11 @@ def status(answer: bytes) -> int:
         ("deep in an item", b'[{"id": "deep1", "x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}]", {"deep1"}),
         ("id too long", json.dumps([{"id": "a" * 37}, {"id": "b" * 36}]).encode(), {"b" * 36}),
         ("huge id", json.dumps([{"id": "a" * 900_000}]).encode(), set()),
-        ("unicode", json.dumps([{"id": "ａｂｃ"}, {"id": "äöü"}, {"id": "a\u0000b"}, {"id": "١٢"}]).encode(), set()),
+        (
+            "unicode",
+            json.dumps([{"id": "\uff41\uff42\uff43"}, {"id": "äöü"}, {"id": "a\u0000b"}, {"id": "١٢"}]).encode(),
+            set(),
+        ),
         ("lone surrogate", b'[{"id": "\\ud800"}]', set()),
         ("line end", b'[{"id": "abc\\n"}, {"id": "\\nabc"}, {"id": "a\\r\\nb"}]', set()),
         ("paths", b'[{"id": "../x"}, {"id": "a/b"}, {"id": ".."}, {"id": "%2e"}]', set()),
@@ -251,7 +255,9 @@ def noise(random_: random.Random) -> bytes:
     headers = [f"{random_.choice(['Signature', 'X-Signature'])}: {''.join(sign)}", "Connection: close"]
     headers += [f"X-{n}: {'y' * random_.randrange(200)}" for n in range(random_.randrange(5))]
     headers += random_.sample(["Authorization: Bearer x", "Content-Encoding: gzip", "Content-Type: a/b", "Expect: x"], 1)
-    whole = bytearray(request(body, *headers, method=random_.choice(["POST", "POST", "PUT", "PATCH", "get", "DELETE"]), path=path))
+    whole = bytearray(
+        request(body, *headers, method=random_.choice(["POST", "POST", "PUT", "PATCH", "get", "DELETE"]), path=path)
+    )
     for _ in range(random_.choice([0, 0, 0, 3])):
         whole[random_.randrange(len(whole))] = random_.randrange(256)
     return bytes(whole)
@@ -288,7 +294,12 @@ def test_large_bodies_all_at_once_do_not_pile_up(gate: Gate) -> None:
 def test_what_was_refused_is_not_repeated_in_the_log(gate: Gate) -> None:
     canary = "kanari.0511-12345699@example.com"
     for path in (HOOK, f"/webhooks/{canary}%/beteiligte", f"/{canary}", "/emit"):
-        headers = [f"Authorization: Bearer {canary}", f"Cookie: {canary}", "Content-Type: application/json", "Connection: close"]
+        headers = [
+            f"Authorization: Bearer {canary}",
+            f"Cookie: {canary}",
+            "Content-Type: application/json",
+            "Connection: close",
+        ]
         gate.raw(request(canary.encode(), *headers, path=path, sign=canary))
     # Also of what a holder of the token sends wrongly.
     bearer = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}

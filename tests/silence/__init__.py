@@ -1,0 +1,1 @@
+"""No client's value where none belongs."""

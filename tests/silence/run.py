@@ -68,7 +68,7 @@ def main(report: Path, *, brief: bool) -> None:
     found += files("files of the project", ROOT, since)
     told = judge(found, canaries)
     told |= {"seconds": round(time.monotonic() - started, 1), "looks at all processes": watch.looks}
-    told |= {"told": story.happened, "masks in the systems": sum(_masks_in_systems())}
+    told |= {"told": story.happened, "missed": story.missed, "masks in the systems": sum(_masks_in_systems())}
     report.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""What is raised and logged when systems answer badly: their answers quote what they were sent, and nothing of it gets out."""
+"""What is raised and logged when systems answer badly: they quote what they were sent, and nothing of it gets out."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_no_error_and_no_log_line_holds_what_an_answer_quotes(
     sandbox: Sandbox, said: io.StringIO, system: str, status: int, method: str
 ) -> None:
     canaries = Canaries.new()
-    settings = sandbox.environ | {"ADVOWARE_TIMEOUT_SECONDS": "3", "ESPOCRM_TIMEOUT_SECONDS": "3"}
+    settings = {**sandbox.environ, "ADVOWARE_TIMEOUT_SECONDS": "3", "ESPOCRM_TIMEOUT_SECONDS": "3"}
     advoware = AdvowareService(AdvowareSettings.from_environment(settings))
     espocrm = EspoCrmService(EspoCrmSettings.from_environment(settings))
     pair = sandbox.pair(

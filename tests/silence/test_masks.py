@@ -16,7 +16,7 @@ from services.kommunikation_ops import Arrays
 from services.kommunikation_plan import Rules
 from services.kommunikation_report import describe
 from services.kommunikation_types import KommunikationWrite, MarkerForm
-from services.kommunikation_writer import announced, body_of, shorter_bodies
+from services.kommunikation_writer import AdvowareOperation, announced, body_of, shorter_bodies
 from services.secrecy import MASK, Wert, plainly, wert_or_none
 from tests.core.apply import World, steps
 from tests.core.worlds import FACTOR, Picture, draw_up, pictures
@@ -60,6 +60,7 @@ def requests(world: World) -> Iterator[str]:
             yield json.dumps([email_item(item) for item in step.emails or ()])
             yield json.dumps([phone_item(item) for item in step.phones or ()])
             continue
+        assert isinstance(step, AdvowareOperation)
         for form in MarkerForm:
             yield sent(body_of(step, form))
         note = announced(step)

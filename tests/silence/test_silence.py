@@ -1,4 +1,4 @@
-"""Silence (I11): no client's value in logs, traces, queues, arguments of processes, exceptions or anything else that is left.
+"""Silence (I11): no client's value in logs, traces, queues, arguments of processes or anything else that is left.
 
 The whole system runs, in a copy of the project, with canaries in every field of both systems, while everything goes wrong
 that can; then everything that is left is searched for them. A copy with leaks put in shows that the search finds some.
@@ -87,8 +87,8 @@ def test_no_client_value_is_found_where_none_belongs(
 ) -> None:
     told = run()
     with capsys.disabled():
-        print(f"\n{summary(told)}\n  found: {len(told['leaks'])}")
-    assert [name for name, came in told["told"].items() if not came] == [], "the run did not show what it should"
+        print(f"\n{summary(told)}\n  found: {len(told['leaks'])}")  # noqa: T201 - how much was searched belongs to the result
+    assert [name for name, came in told["told"].items() if not came] == [], told["missed"]
     assert told["leaks"] == []
     assert told["masks"] == [], "a value was formatted by mistake: it would have been a leak"
     assert told["masks in the systems"] == 0

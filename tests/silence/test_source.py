@@ -1,4 +1,4 @@
-"""No place in `services/` makes text of a client's value by formatting: in a log it would leak, in a request it would be a mask.
+"""No place in `services/` makes text of a client's value by formatting: a leak in a log, and in a request a mask.
 
 A `Wert` formats as `•••`. So `f"{value}"` is wrong either way: the value is not to be seen, or the mask would be written to
 a system as if it were the value. Values are joined with `+`, or made plain on purpose with `klar`.
@@ -69,7 +69,7 @@ HARMLESS = {
 """(file, expression) that only looks like a value, with the reason."""
 
 
-def named(expression: ast.expr) -> Iterator[str]:
+def named(expression: ast.expr) -> Iterator[str]:  # noqa: C901 - one case a kind of expression
     """The names whose content the expression may give: not those it only asks something about."""
     match expression:
         case ast.Attribute(attr="value", value=ast.Name(id=name) | ast.Attribute(attr=name)) if name in ENUMS:
