@@ -174,7 +174,11 @@ class StateStore(Protocol):
         """Give the reports of the clean-up job."""
 
     def cleanup(self) -> int:
-        """Drop what is past its retention; tells how many journal entries that were."""
+        """Drop what is past its retention; tells how many journal entries that were.
+
+        Of a record that is linked to nobody any more (deleted in EspoCRM, say), base, lists and status go 90 days after its
+        last run. Should it come back, nothing is removed because of that: without a base there is no deletion.
+        """
 
     def ping(self) -> None:
         """Raise if the store can't be used now."""

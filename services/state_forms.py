@@ -30,6 +30,8 @@ PARK_SECONDS = 86400
 
 JOURNAL_ENTRIES = 1000
 JOURNAL_SECONDS = 90 * 86400
+GONE_SECONDS = 90 * 86400
+"""So long base, lists and status of a record are kept that is linked to nobody any more."""
 
 
 def to_json(value: Mapping[str, Any]) -> str:

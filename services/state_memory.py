@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import LeaseBusy, LeaseLost
 from services.state_forms import (
+    GONE_SECONDS,
     JOURNAL_ENTRIES,
     JOURNAL_SECONDS,
     base_from_json,
@@ -220,6 +221,12 @@ class MemoryState(MemoryDueList):
     def cleanup(self) -> int:
         """See `StateStore.cleanup`."""
         with self._lock:
+            oldest = self._clock() - GONE_SECONDS
+            for espo_id, text in list(self._statuses.items()):
+                if espo_id not in self._links and status_from_json(text, espo_id).at < oldest:
+                    self._bases.pop(espo_id, None)
+                    self._lists.pop(espo_id, None)
+                    del self._statuses[espo_id]
             return sum(self._trim(espo_id) for espo_id in list(self._journal))
 
     def _trim(self, espo_id: str) -> int:

@@ -32,11 +32,11 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from services.errors import Unconfigured
-from services.state_forms import from_json, keyed_digest, status_from_json, status_to_json, to_json
+from services.state_forms import GONE_SECONDS, from_json, keyed_digest, status_from_json, status_to_json, to_json
 from services.state_redis_due import RedisDueList
 from services.state_redis_lease import RedisBases
 from services.state_redis_lists import RedisLists
-from services.state_types import RecordState, RecordStatus
+from services.state_types import ListKind, RecordState, RecordStatus
 from services.token_cache import RedisTokenCache
 
 if TYPE_CHECKING:
@@ -165,6 +165,27 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
         """See `StateStore.status`."""
         text = self._ask(lambda client: client.hget(self._key("status"), espo_id))
         return None if text is None else status_from_json(str(text), espo_id)
+
+    def cleanup(self) -> int:
+        """See `StateStore.cleanup`."""
+        linked = set(self._ask(lambda client: client.zrange(self._key("links"), 0, -1)))
+        oldest = self._clock() - GONE_SECONDS
+        statuses = self._ask(lambda client: list(client.hscan_iter(self._key("status"), count=1000)))
+        for espo_id, text in statuses:
+            if espo_id not in linked and status_from_json(text, espo_id).at < oldest:
+                self._drop_record(espo_id)
+        return super().cleanup()
+
+    def _drop_record(self, espo_id: str) -> None:
+        indexes = [f"status:{state.value}" for state in RecordState]
+        numbers = [f"lists:{kind.value}" for kind in ListKind]
+        self._all(
+            lambda pipe: (
+                pipe.delete(self._key(f"data:base:{espo_id}"), self._key(f"data:lists:{espo_id}")),
+                *(pipe.srem(self._key(name), espo_id) for name in indexes),
+                *(pipe.hdel(self._key(name), espo_id) for name in (*numbers, "status")),
+            )
+        )
 
     def status_counts(self) -> dict[str, int]:
         """See `StateStore.status_counts`."""

@@ -512,6 +512,30 @@ class TestJournal:
         assert store.journal_of("r1", 5) == []
         assert [entry["i"] for entry in store.journal_of("r2", 5)] == [3]
 
+    def test_the_clean_up_drops_all_of_a_record_that_has_been_linked_to_nobody_for_ninety_days(
+        self, store: StateStore, clock: Clock
+    ) -> None:
+        for espo_id in ("gone", "linked"):
+            store.register_link(espo_id, 7)
+            with store.acquire(espo_id) as lease:
+                store.save(lease, Base(7, {1: BaseEntry("0511 123456", 1, "R")}))
+            store.set_lists(espo_id, conflicts=[{"id": "c"}], notices=[{"id": "n"}])
+            store.set_status(espo_id, RecordStatus(7, RecordState.PARKED))
+        store.register_link("gone", None)
+        known = store.load("gone")
+        clock.advance(90 * DAY)
+        store.cleanup()
+        assert store.load("gone") == known
+        clock.advance(1)
+        store.cleanup()
+        assert store.load("gone") is None
+        assert store.status("gone") is None
+        assert not any(store.lists("gone").values())
+        assert store.status_counts()["parked"] == 1
+        assert store.listed(ListKind.CONFLICTS) == {"linked": 1}
+        assert store.lists("linked")["notices"]
+        assert store.status("linked") is not None
+
 
 class TestSmallThings:
     def test_counters_add_up(self, store: StateStore) -> None:
