@@ -29,9 +29,11 @@ class ArrayEdit:
     def __init__(self, record: EspoRecord, holders: Mapping[str, EspoItem | None]) -> None:
         self._old = record.emails + record.phones
         self._present = {canonical_key(item.value) for item in self._old}
+        self._spellings = {item.value for item in self._old}
         self._holders = holders
         self._added: dict[str, AddItem] = {}
         self._replaced: dict[str, ReplaceItem] = {}
+        self._replacing: set[str] = set()
         self._removed: dict[str, RemoveItem] = {}
 
     def _new_item(self, entry: Entry, old: EspoItem | None) -> EspoItem:
@@ -45,7 +47,7 @@ class ArrayEdit:
         return EspoItem(art, espo_form(entry.tlf, art) or "", item_type, opt_out=opt_out)
 
     def _is_new(self, key: str) -> bool:
-        return key not in self._present and key not in self._added and all(op.key != key for op in self._replaced.values())
+        return key not in self._present and key not in self._added and key not in self._replacing
 
     def add(self, row: int, reason: str, entry: Entry) -> None:
         """Adds the entry's value unless it is there, or on its way, already."""
@@ -64,6 +66,7 @@ class ArrayEdit:
             self._removed[old_key] = RemoveItem(row, reason, entry, old=old, key=old_key)
         else:
             item = self._new_item(entry, old)
+            self._replacing.add(entry.key)
             self._replaced[old_key] = ReplaceItem(row, reason, entry, old=old, item=item, key=entry.key)
 
     def remove(self, row: int, reason: str, entry: Entry | None, old: EspoItem) -> None:
@@ -85,6 +88,7 @@ class ArrayEdit:
             crossing = {key: op for key, op in self._replaced.items() if op.old.art is not art and op.item.art is art}
             for old_key, crossed in list(crossing.items())[room:]:
                 del self._replaced[old_key]
+                self._replacing.discard(crossed.key)
                 dropped.append(crossed.key)
             room = max(0, room - len(crossing))
             for key in [key for key, op in self._added.items() if op.item.art is art][room:]:
@@ -122,7 +126,7 @@ class ArrayEdit:
     def _twice(self, old: EspoItem) -> bool:
         """Whether this record holds the item in its own spelling and in E.164 as well: two objects that become one."""
         form = espo_form(old.value, old.art)
-        return form != old.value and any(item.value == form for item in self._old)
+        return form != old.value and form in self._spellings
 
     def _respelled(self, old: EspoItem) -> EspoItem:
         """A national number stored in former times would be refused with the whole array: it goes out in E.164.

@@ -20,7 +20,7 @@ from services.kommunikation_mapper import art_of, canonical_key, type_fits
 from services.kommunikation_table import ROWS, AdvowareIs, BaseIs, EspoIs, Row, look_up
 
 if TYPE_CHECKING:
-    from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord
+    from services.kommunikation_types import Art, Beteiligter, EspoItem, EspoRecord
 
 TYPED_INTO_SLOT = 18
 
@@ -64,8 +64,14 @@ class _Items:
         self.all = record.emails + record.phones
         self.keys = [canonical_key(item.value) for item in self.all]
         self._at: dict[str, list[int]] = {}
-        for position, key in enumerate(self.keys):
+        self._spelt: dict[str, list[int]] = {}
+        self._free: dict[tuple[Art, str], list[int]] = {}
+        for position, (item, key) in enumerate(zip(self.all, self.keys, strict=True)):
             self._at.setdefault(key, []).append(position)
+            self._spelt.setdefault(item.value, []).append(position)
+            self._free.setdefault((item.art, item.type), []).append(position)
+        for positions in self._free.values():
+            positions.reverse()
         self.claimed: set[int] = set()
         self._held: set[int] = set()
 
@@ -86,11 +92,22 @@ class _Items:
             or subject.stored.value != subject.base
         ):
             return found
-        for position, item in enumerate(self.all):
-            if item.value == subject.stored.espo_value and position not in self._held:
+        for position in self._spelt.get(subject.stored.espo_value, ()):
+            if position not in self._held:
                 self.claimed.add(position)
-                return item
+                return self.all[position]
         return None
+
+    def _first_free(self, art: Art, kinds: set[int]) -> int | None:
+        """Position of the first unclaimed item of this array whose type fits one of the kommKz."""
+        firsts = []
+        # Items of one type fit alike, so the first unclaimed one of each type stands for them all.
+        for (of, _), positions in self._free.items():
+            while positions and positions[-1] in self.claimed:
+                positions.pop()
+            if of is art and positions and any(type_fits(kz, self.all[positions[-1]]) for kz in kinds):
+                firsts.append(positions[-1])
+        return min(firsts, default=None)
 
     def take_partner(self, group: list[Entry | Gone], withheld: frozenset[str]) -> EspoItem | None:
         """The first unclaimed item of the group's array whose type fits one of the group.
@@ -108,13 +125,11 @@ class _Items:
         first = group[0]
         if first.base_key in withheld:
             return None
-        art = art_of(first.base or "", first.kz)
-        for position, item in enumerate(self.all):
-            fits = item.art is art and any(type_fits(subject.kz, item) for subject in group)
-            if position not in self.claimed and fits:
-                self.claimed.add(position)
-                return item
-        return None
+        position = self._first_free(art_of(first.base or "", first.kz), {subject.kz for subject in group})
+        if position is None:
+            return None
+        self.claimed.add(position)
+        return self.all[position]
 
     def unclaimed(self) -> list[EspoItem]:
         """What nobody claimed, each key once, in order of the arrays."""
@@ -130,15 +145,13 @@ def _advoware_state(subject: Entry | Gone) -> AdvowareIs:
     return AdvowareIs.CHANGED if subject.changed else AdvowareIs.SAME
 
 
-def _left_behind(subject: Entry | Gone, key: str, subjects: list[Entry | Gone], newcomers: set[str]) -> bool:
+def _left_behind(subject: Entry | Gone, key: str, others: set[str]) -> bool:
     """Whether an interrupted run still has to change this entry although EspoCRM holds `key`, its base or its value.
 
     It was not there, and the same run brought it there for another entry that somebody had just typed it into.
+    `others`: keys of the entries that no run was about to change.
     """
-    if not isinstance(subject, Entry) or subject.intended is None:
-        return False
-    others = {s.key for s in subjects if isinstance(s, Entry) and s.id != subject.id and s.intended is None}
-    return key in newcomers | others
+    return isinstance(subject, Entry) and subject.intended is not None and key in others
 
 
 def _based_lines(
@@ -147,12 +160,13 @@ def _based_lines(
     """Lines of everything that has a base, by entry id. `newcomers`: keys of live entries without a base."""
     lines: dict[int, Line] = {}
     vanished: dict[str, list[Entry | Gone]] = {}
+    others = newcomers | {s.key for s in subjects if isinstance(s, Entry) and s.intended is None}
     for subject in subjects:
         state = _advoware_state(subject)
-        item = None if _left_behind(subject, subject.base_key, subjects, newcomers) else items.claim_base(subject)
+        item = None if _left_behind(subject, subject.base_key, others) else items.claim_base(subject)
         espo = EspoIs.SAME
         if item is None and isinstance(subject, Entry) and state is AdvowareIs.CHANGED:
-            foreign = _left_behind(subject, subject.key, subjects, newcomers)
+            foreign = _left_behind(subject, subject.key, others)
             item, espo = None if foreign else items.claim(subject.key), EspoIs.AS_ADVOWARE
         if item is None and not (isinstance(subject, Entry) and subject.settled):
             vanished.setdefault(subject.base_key, []).append(subject)

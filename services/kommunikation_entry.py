@@ -12,14 +12,17 @@ from services.kommunikation_mapper import (
     Remark,
     art_of,
     canonical_key,
-    detect_kind,
     is_blank,
+    kind_of,
+    kinds_of_members,
     parse_remark,
 )
 from services.kommunikation_types import Art, Base, BaseEntry, Beteiligter, KommKz, Kommunikation, MarkerForm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from services.kommunikation_types import OpenWrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,31 +48,25 @@ class Entry:
     form: MarkerForm = MarkerForm.FULL
     intended: str | None = field(repr=False, default=None)
     settled: bool = False
+    kz: int = field(init=False, compare=False)
+    """The kommKz."""
+    synced: bool = field(init=False, compare=False, repr=False)
+    """False for kinds that are never synchronised (Internet)."""
+    blank: bool = field(init=False, compare=False, repr=False)
+    """No value."""
+    key: str = field(init=False, compare=False, repr=False)
+    """Canonical key of the present value, '' if blank."""
+    base_key: str = field(init=False, compare=False, repr=False)
+    """Canonical key of the base, '' without one."""
 
-    @property
-    def kz(self) -> int:
-        """The kommKz."""
-        return self.kind.kz
-
-    @property
-    def synced(self) -> bool:
-        """False for kinds that are never synchronised (Internet)."""
-        return KINDS[self.kz].art is not None
-
-    @property
-    def blank(self) -> bool:
-        """No value."""
-        return is_blank(self.tlf)
-
-    @property
-    def key(self) -> str:
-        """Canonical key of the present value, '' if blank."""
-        return "" if self.blank else canonical_key(self.tlf)
-
-    @property
-    def base_key(self) -> str:
-        """Canonical key of the base, '' without one."""
-        return "" if self.base is None else canonical_key(self.base)
+    def __post_init__(self) -> None:
+        # Worked out once: a plan asks for these of every entry again and again.
+        blank = is_blank(self.tlf)
+        object.__setattr__(self, "kz", self.kind.kz)
+        object.__setattr__(self, "synced", KINDS[self.kind.kz].art is not None)
+        object.__setattr__(self, "blank", blank)
+        object.__setattr__(self, "key", "" if blank else canonical_key(self.tlf))
+        object.__setattr__(self, "base_key", "" if self.base is None else canonical_key(self.base))
 
     @property
     def changed(self) -> bool:
@@ -116,6 +113,21 @@ class BaseView:
     agreed: Mapping[int, str | None] = field(repr=False, default_factory=dict)
     forms: Mapping[int, MarkerForm] = field(default_factory=dict)
     withheld: frozenset[str] = field(repr=False, default=frozenset())
+    writes: Mapping[int, Sequence[OpenWrite]] = field(init=False, repr=False, compare=False)
+    """Announced writes by the id of their entry, 0 for those to a new one."""
+    ids_of: Mapping[str, frozenset[int]] = field(init=False, repr=False, compare=False)
+    """Ids of the entries whose base has this canonical key."""
+
+    def __post_init__(self) -> None:
+        writes: dict[int, list[OpenWrite]] = {}
+        for write in () if self.base is None else self.base.open_writes:
+            writes.setdefault(write.entry_id, []).append(write)
+        ids: dict[str, set[int]] = {}
+        for entry_id, stored in self.entries.items():
+            if stored.value is not None:
+                ids.setdefault(canonical_key(stored.value), set()).add(entry_id)
+        object.__setattr__(self, "writes", writes)
+        object.__setattr__(self, "ids_of", {key: frozenset(found) for key, found in ids.items()})
 
     @property
     def unknown(self) -> bool:
@@ -145,8 +157,7 @@ class BaseView:
 
     def announced(self, raw: Kommunikation | Entry) -> bool:
         """Whether this unlinked entry got its value by a write of ours just before we were interrupted."""
-        writes = () if self.base is None else self.base.open_writes
-        ours = (w for w in writes if w.entry_id in {0, raw.id})
+        ours = (*self.writes.get(0, ()), *self.writes.get(raw.id, ()))
         return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)
 
     def settled(self, raw: Kommunikation) -> bool:
@@ -156,8 +167,8 @@ class BaseView:
     def intended(self, raw: Kommunikation) -> str | None:
         """What an interrupted run was about to write into this entry, which still is as it was; None: nothing."""
         now = (raw.tlf or "", raw.bemerkung or "")
-        for w in () if self.base is None else self.base.open_writes:
-            if w.entry_id == raw.id and (w.before_tlf, w.before_bemerkung) == now and w.after_tlf != w.before_tlf:
+        for w in self.writes.get(raw.id, ()):
+            if (w.before_tlf, w.before_bemerkung) == now and w.after_tlf != w.before_tlf:
                 return w.after_tlf
         return None
 
@@ -172,12 +183,11 @@ def _pasted(raw: Kommunikation, marker: Marker | None, view: BaseView) -> bool:
     if stored is None or stored.value is None or marker is None or marker.base is None:
         return False
     key = canonical_key(marker.base)
-    others = (other.value for entry_id, other in view.entries.items() if entry_id != raw.id)
-    return key != canonical_key(stored.value) and any(v is not None and canonical_key(v) == key for v in others)
+    return key != canonical_key(stored.value) and bool(view.ids_of.get(key, frozenset()) - {raw.id})
 
 
-def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | None, bool]:
-    """The base value of an entry and whether it is fresh."""
+def _base_of(raw: Kommunikation, remark: Remark, view: BaseView, *, pasted: bool) -> tuple[str | None, bool]:
+    """The base value of an entry and whether it is fresh. `pasted`: its marker was copied here from another entry."""
     stored = view.entries.get(raw.id)
     marked = remark.marker.base if remark.marker else None
     if raw.id in view.agreed and not view.settled(raw):
@@ -188,7 +198,7 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | 
         # A copied entry brings its marker along: a filled store that does not know the id, or knows it as not linked
         # (its value could not be sent yet), knows better. Believing the marker would take the missing item for a deletion.
         return (marked, False) if view.announced(raw) else (None, False)
-    if remark.marker is not None and not _pasted(raw, remark.marker, view):
+    if remark.marker is not None and not pasted:
         return marked, stored.fresh
     return stored.value, stored.fresh
 
@@ -196,12 +206,14 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView) -> tuple[str | 
 def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
     """All entries in order of their ids, each with kind, marker and base."""
     entries = []
+    members = kinds_of_members(beteiligter.top_level)
     for raw in sorted(beteiligter.kommunikation, key=lambda k: k.id):
         stored = view.entries.get(raw.id)
         remark = parse_remark(raw.bemerkung, raw.tlf, stored.value if stored else None)
-        marker_kz = remark.marker.kz if remark.marker and not _pasted(raw, remark.marker, view) else None
-        kind = detect_kind(raw.tlf, raw.komm_kz, marker_kz, beteiligter.top_level, stored.kz if stored else None)
-        base, fresh = _base_of(raw, remark, view)
+        pasted = _pasted(raw, remark.marker, view)
+        marker_kz = remark.marker.kz if remark.marker and not pasted else None
+        kind = kind_of(raw.tlf, raw.komm_kz, marker_kz, members, stored.kz if stored else None)
+        base, fresh = _base_of(raw, remark, view, pasted=pasted)
         entries.append(
             Entry(
                 id=raw.id,
@@ -230,7 +242,7 @@ def read_gone(beteiligter: Beteiligter, view: BaseView) -> list[Gone]:
     for entry_id, stored in sorted(view.remembered.items()):
         if entry_id in present or stored.value is None or stored.fresh:
             continue
-        kz = detect_kind(stored.value, 0, None, {}, stored.kz).kz
+        kz = kind_of(stored.value, 0, None, {}, stored.kz).kz
         if KINDS[kz].art is not None:
             found.append(Gone(entry_id, stored.value, kz, stored))
     return found

@@ -11,7 +11,7 @@ from services.kommunikation_table import Act
 
 if TYPE_CHECKING:
     from services.kommunikation_diff import Comparison, Line
-    from services.kommunikation_entry import BaseView
+    from services.kommunikation_entry import BaseView, Entry
     from services.kommunikation_table import Direction
     from services.kommunikation_types import EspoItem
 
@@ -26,11 +26,18 @@ class Fate(Enum):
 
 
 class Judge:
-    """Judges every line once. `live`: entries with a value; `removals`, `linked`: different values the valve counted."""
+    """Judges every line once.
+
+    `live`: entries with a value; `by_key`: the same by canonical key; `removals`, `linked`: different values the valve
+    counted.
+    """
 
     def __init__(self, comparison: Comparison, view: BaseView, rules: Rules, answers: Answers) -> None:
         self.lines, self.view, self.rules, self.answers = comparison.lines, view, rules, answers
         self.live = [e for e in comparison.entries if e.synced and not e.blank]
+        self.by_key: dict[str, list[Entry]] = {}
+        for entry in self.live:
+            self.by_key.setdefault(entry.key, []).append(entry)
         self.conflicts: list[Finding] = []
         self.held_back: list[Finding] = []
         self.pending: list[Finding] = []
@@ -95,12 +102,12 @@ class Judge:
         Not where that one has yet to be linked with it: if it is emptied before that, nobody would know the item any more.
         """
         key = line.subject.base_key if line.subject is not None else ""
-        linked = any(entry.key == key and not entry.changed for entry in self.live)
+        linked = any(not entry.changed for entry in self.by_key.get(key, ()))
         return line.row.number in {8, 11} and linked
 
     def _held_elsewhere(self, line: Line) -> bool:
         key = line.subject.base_key if line.subject is not None else ""
-        return any(entry.key == key for entry in self.live)
+        return key in self.by_key
 
     def refusal(self, line: Line) -> str | None:
         """Why the entry's value can't go to EspoCRM; None if it can."""
@@ -136,7 +143,7 @@ class Judge:
 
     def staying(self) -> set[str]:
         """Keys that must stay in EspoCRM: what a live entry holds, and what a change not carried out still needs."""
-        stays = {entry.key for entry in self.live}
+        stays = set(self.by_key)
         for line in self.lines:
             waits = line.row.number in {4, 8, 11} and self.fates[id(line)] is not Fate.GO
             # `saved`: an emptied entry gets its value back, so no entry that changed away from it may take it along.

@@ -93,6 +93,7 @@ _TOP = r"(?:xn--[A-Za-z0-9-]+|[A-Za-z][A-Za-z0-9]*(?:-+[A-Za-z0-9]+)*)"
 _EMAIL = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+{_TOP}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s,;]+")
 _PHONE = re.compile(r"[()/\-.\s]*\+?[0-9()/\-.\s]+")
+_FORMS_KEPT = 2**15  # more than the largest record holds values: read in the same order again, it would find none of its own
 _MAX_LOCAL, _MAX_LABEL, _MAX_EMAIL, _MAX_E164_DIGITS = 64, 63, 254, 15
 
 
@@ -104,7 +105,7 @@ def _ascii_domain(domain: str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_FORMS_KEPT)
 def email_form(value: str) -> str | None:
     """The address as EspoCRM takes it (trimmed, a domain beyond ASCII in IDNA form), or None if it takes it in no form.
 
@@ -123,7 +124,7 @@ def email_form(value: str) -> str | None:
     return Wert(form) if fits and _EMAIL.fullmatch(form) else None
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_FORMS_KEPT)
 def phone_form(value: str) -> str | None:
     """The number in E.164 (national ones are German), or None if the text is not a number and nothing but a number."""
     text = value.strip()
@@ -140,7 +141,7 @@ def phone_form(value: str) -> str | None:
     return Wert(form)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_FORMS_KEPT)
 def canonical_key(value: str) -> str:
     """What two spellings of one value share. For comparison only, never written.
 
@@ -222,6 +223,23 @@ def detect_kind(
     tlf: str | None, komm_kz: int, marker_kz: int | None, top_level: Mapping[str, str], known_kz: int | None = None
 ) -> Kind:
     """The kind of an entry. `known_kz`: what the base store remembers where the marker is missing or damaged."""
+    return kind_of(tlf, komm_kz, marker_kz, kinds_of_members(top_level), known_kz)
+
+
+def kinds_of_members(top_level: Mapping[str, str]) -> dict[str, int]:
+    """Canonical key -> kommKz for the members of a Beteiligter that repeat a value. The first one named counts."""
+    members = {name.lower(): value for name, value in top_level.items()}
+    found: dict[str, int] = {}
+    for name, kz in TOP_LEVEL_KZ.items():
+        if name in members and members[name].strip():
+            found.setdefault(canonical_key(members[name]), kz)
+    return found
+
+
+def kind_of(
+    tlf: str | None, komm_kz: int, marker_kz: int | None, members: Mapping[str, int], known_kz: int | None = None
+) -> Kind:
+    """`detect_kind` for one of many entries. `members`: of `kinds_of_members`, worked out once for all of them."""
     if komm_kz in KINDS:
         return Kind(komm_kz, KindLevel.ANSWER)
     remembered = marker_kz or known_kz
@@ -229,11 +247,9 @@ def detect_kind(
         return Kind(int(remembered or 0), KindLevel.MARKER)
     if tlf is None or not tlf.strip():
         return Kind(KommKz.TEL_GESCH, KindLevel.DEFAULT)
-    key = canonical_key(tlf)
-    members = {name.lower(): value for name, value in top_level.items()}
-    for name, kz in TOP_LEVEL_KZ.items():
-        if name in members and members[name].strip() and canonical_key(members[name]) == key:
-            return Kind(kz, KindLevel.TOP_LEVEL)
+    above = members.get(canonical_key(tlf)) if members else None
+    if above is not None:
+        return Kind(above, KindLevel.TOP_LEVEL)
     if "@" in tlf:
         return Kind(KommKz.MAIL_GESCH, KindLevel.PATTERN)
     return Kind(KommKz.TEL_GESCH, KindLevel.DEFAULT)

@@ -31,7 +31,10 @@ class Rows:
         self.to_advoware: list[Operation] = []
         self.markers: list[Operation] = []
         self.types = TypeChanges(view, judge)
-        self.used_slots: set[int] = set()
+        self._slots: dict[int, list[Entry]] = {}
+        for entry in reversed(comparison.entries):
+            if entry.free:
+                self._slots.setdefault(entry.kz, []).append(entry)
         self.placed: set[int] = set()
 
     def make(self) -> None:
@@ -93,11 +96,11 @@ class Rows:
     def create(self, line: Line, value: str, kz: int, *, reason: str = "", text: str = "") -> None:
         """Brings a value to Advoware: a slot of that kommKz without a user's text, else a new entry."""
         reason = reason or line.row.act.value
-        for entry in self.comparison.entries:
-            if entry.free and entry.kz == kz and entry.id not in self.used_slots:
-                self.used_slots.add(entry.id)
-                self.to_advoware.append(WriteEntry(line.number, reason, entry, value=value, kz=kz, text=text, created=True))
-                return
+        free = self._slots.get(kz)
+        if free:
+            entry = free.pop()
+            self.to_advoware.append(WriteEntry(line.number, reason, entry, value=value, kz=kz, text=text, created=True))
+            return
         self.to_advoware.append(CreateEntry(line.number, reason, None, value=value, kz=kz, text=text))
 
     def _empty(self, line: Line, absent: Iterable[str] = ()) -> None:

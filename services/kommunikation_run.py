@@ -37,7 +37,7 @@ from services.kommunikation_base import (
 )
 from services.kommunikation_entry import BaseView
 from services.kommunikation_mapper import canonical_key
-from services.kommunikation_ops import AddItem, EmptyEntry, RemoveItem, ReplaceItem, SetMarker
+from services.kommunikation_ops import AddItem, CreateEntry, EmptyEntry, RemoveItem, ReplaceItem, SetMarker, WriteEntry
 from services.kommunikation_plan import Answers, Plan, Rules, make_plan
 from services.kommunikation_types import Art, Base, EspoItem, KommunikationWrite, MarkerForm
 from services.kommunikation_writer import (
@@ -387,8 +387,11 @@ class Run:
             self._report.to_espocrm_errors.append(f"EspoCRM did not store {missing} change(s) of record {self._espo_id}.")
 
     def _write_advoware(self, writes: list[AdvowareOperation]) -> bool:
-        """Writes and judges. False: a person edited other entries meanwhile, so what is left needs a new plan."""
+        """Writes and judges. False: a side was edited meanwhile, so what is left needs a new plan."""
         held = set(items_by_key(self._record))
+        brought = {canonical_key(op.value) for op in writes if isinstance(op, (CreateEntry, WriteEntry))}
+        if brought - held:
+            return False  # EspoCRM, as it was read back, no longer has a value that was to come from there
         ready = [operation for operation in writes if _proved(operation, held)]
         while ready and self._failure is None:
             writer = AdvowareWriter(self._advoware, self._held(), self._person, self._read_advoware)

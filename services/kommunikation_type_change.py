@@ -42,7 +42,7 @@ class TypeChanges:
     def look(self, line: Line, item: EspoItem, rows: Rows) -> None:
         """The item's type and the entry's kommKz disagree: a change of type by a person, or an old disagreement."""
         entry, target = line.entry, new_kz_for(item)
-        others = [e for e in self._judge.live if e.key == entry.key and e.id != entry.id]
+        others = [e for e in self._judge.by_key.get(entry.key, ()) if e.id != entry.id]
         twins = [e for e in others if type_fits(e.kz, item)]
         if not self._changed(entry, item) or twins or entry.key in self._moved_keys or self._stays(entry, others, item):
             if not twins:
@@ -93,7 +93,7 @@ class TypeChanges:
         target = base.moves.get(entry.id) if base is not None else None
         if base is None or target is None:
             return []
-        same = [e for e in self._judge.live if e.id != entry.id and e.key == entry.key]
+        same = [e for e in self._judge.by_key.get(entry.key, ()) if e.id != entry.id]
         # Where the remark had no room for a marker, the copy's kind can't be seen: what is new with this value is the copy.
         return [e for e in same if e.kz == target or (e.marker is None and e.id not in base.entries)]
 
