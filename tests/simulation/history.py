@@ -78,6 +78,9 @@ class History:
         acts, now = self.world.models[number].phase.acts, self.world.espocrm.letters(number)
         seen = [worker.seen.get(("E", number)) for worker in self.hub.busy()]
         held = set().union(*(one.held for one in seen if one is not None))
+        # A text shortened right after the sync wrote it looks as if Advoware had cut it, and is written once more.
+        mine = [worker.seen.get(("A", number)) for worker in self.hub.busy()]
+        self.world.models[number].phase.texts_vague |= side == "A" and any(one is not None and one.dirty for one in mine)
         for act in acts:
             if side == "A" and act.side == "A" and act.entered and act.letter in held - now:
                 act.again = True

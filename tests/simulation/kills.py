@@ -138,11 +138,24 @@ def try_all(scenarios: Iterable[Scenario], *, twice: bool = False) -> tuple[int,
     return points, found
 
 
+def _brief() -> int:
+    for scenario in corpus.singles():
+        for deaths, difference in kill_points(scenario):
+            if difference is not None:
+                print(f"{scenario.name}, killed at {deaths}: {difference.text}")  # noqa: T201
+                return 1
+    return 0
+
+
 def main() -> int:
     """Try the whole corpus and tell how many kill points that were."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--twice", action="store_true", help="single rows: die again in the run that goes on")
-    twice = parser.parse_args().twice
+    parser.add_argument("--brief", action="store_true", help="single rows only, until the first difference")
+    asked = parser.parse_args()
+    if asked.brief:
+        return _brief()
+    twice = asked.twice
     begun = time.monotonic()
     total = 0
     failures: list[Difference] = []

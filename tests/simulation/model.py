@@ -169,7 +169,7 @@ class RecordModel:
         last = acts[-1]
         if not last.entered:
             return False
-        if all(act.entered or act.side == last.side for act in acts):
+        if all((act.entered and not act.again) or act.side == last.side for act in acts):
             return True
         return last.side == "A" and not last.again
 

@@ -82,6 +82,10 @@ class People:
                 world.advoware.add(number, row_.kz, row_.tlf, row_.bemerkung, online=row_.online)
                 world.models[number].twins += 1
             else:
+                if "marker" in name or name == "unmark":
+                    # Nobody spoils a marker in the very second in which it was written.
+                    if row_.id not in world.models[number].texts:
+                        return False
                 new = self._edited(name, row_, rest[1:], rows)
                 if new is None or (limit is not None and len(new.bemerkung) > limit):
                     return False
@@ -90,7 +94,8 @@ class People:
         step = world.hub.steps
         changed = {n for n in before.keys() | rows.keys() if before.get(n) != rows.get(n)}
         self.recent.entries |= {(number, n): step for n in changed}
-        self.recent.letters |= {(number, letter): step for letter in entered}
+        left = {row.letter for row in before.values()} - {row.letter for row in rows.values()}
+        self.recent.letters |= {(number, letter): step for letter in {*entered, *left}}
         return True
 
     @staticmethod
