@@ -3,7 +3,8 @@
 # make test           installs what tests need and runs them all
 # make check          format, lint, types
 # make chaos          two instances killed at will for five minutes (SECONDS=300 SEED=1)
-.PHONY: run test check chaos ready-to-test
+# make simulate       20,000 histories in one process, every fault and kill (HISTORIES=20000 SEED=0); all kill points
+.PHONY: run test check chaos simulate ready-to-test
 .DEFAULT_GOAL := run
 
 PY := python_modules/bin/python
@@ -28,3 +29,7 @@ check: ready-to-test
 
 chaos: ready-to-test
 	$(PY) -m tests.chaos --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+
+simulate: ready-to-test
+	$(PY) -m tests.simulation --histories $(or $(HISTORIES),20000) --seed $(or $(SEED),0)
+	$(PY) -m tests.simulation.kills

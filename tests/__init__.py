@@ -1,0 +1,1 @@
+"""Tests. Each is named after the promise it checks."""

@@ -59,7 +59,8 @@ def test_a_persons_edit_in_espocrm_reaches_advoware_by_webhook(running: Running,
     running.espocrm.put(made.espo_id, emailAddressData=new)
     eventually(lambda: "berta@example.com" in values(running, made))
     eventually(lambda: "bernd@example.com" not in values(running, made))
-    assert running.log().count("Webhook received") > received
+    # The poll may have been faster on a busy machine; the webhook comes all the same.
+    eventually(lambda: running.log().count("Webhook received") > received)
     assert values(running, made) == {"0511/123457", "berta@example.com"}
 
 

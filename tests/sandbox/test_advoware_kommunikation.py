@@ -228,7 +228,7 @@ def test_the_beteiligters_version_moves_with_its_entries_where_switched_on(advow
 
 
 @pytest.mark.parametrize("renewed", [True, False])
-def test_a_put_of_the_stored_values_renews_the_version_by_switch(advoware: Advoware, renewed: bool) -> None:  # noqa: FBT001
+def test_a_put_of_the_stored_values_renews_the_version_by_switch(advoware: Advoware, renewed: bool) -> None:
     advoware.switch(noopPutNewRowId=renewed)
     betnr = advoware.beteiligter(entry())
     (old,) = advoware.true(betnr)

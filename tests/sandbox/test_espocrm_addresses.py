@@ -69,7 +69,7 @@ def test_a_new_primary_after_the_old_one_wins(espo: Espo, ab: tuple[str, str, st
 
 
 @pytest.mark.parametrize(("value", "is_true"), [("false", True), ("1", True), (1, True), ("0", False), ("", False)])
-def test_primary_is_true_as_php_sees_it(espo: Espo, record: str, value: Any, is_true: bool) -> None:  # noqa: FBT001 - a table
+def test_primary_is_true_as_php_sees_it(espo: Espo, record: str, value: Any, is_true: bool) -> None:
     a, b = f"a.{unique()}@example.com", f"b.{unique()}@example.com"
     espo.put(record, emailAddressData=[mail(a), mail(b, primary=value)])
     assert espo.emails(record) == ([f"*{b}", a] if is_true else [f"*{a}", b])
@@ -168,7 +168,7 @@ def test_taking_an_address_away_leaves_it_with_the_others(espo: Espo, ab: tuple[
 
 
 @pytest.mark.parametrize("already_linked", [True, False], ids=["linked", "new"])
-def test_what_a_record_out_of_reach_holds_is_left_as_it_is_without_an_error(espo: Espo, already_linked: bool) -> None:  # noqa: FBT001 - a table
+def test_what_a_record_out_of_reach_holds_is_left_as_it_is_without_an_error(espo: Espo, already_linked: bool) -> None:
     shared = number()
     contact = espo.create(phoneNumberData=[call(shared, type="Home", primary=True)])
     record = espo.create(phoneNumberData=[call(shared, type="Home", primary=True)] if already_linked else [])

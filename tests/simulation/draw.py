@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from services.kommunikation_types import Art
 from tests.simulation.faults import READ_FAULTS, STORE_FAULTS, WRITE_FAULTS
-from tests.simulation.history import Action, History, JSON
+from tests.simulation.history import JSON, Action, History
 from tests.simulation.hub import DIE_AFTER, OK, Violation
 from tests.simulation.values import LETTERS, MAIL_KINDS, PHONE_KINDS, TYPES, Sort, sendable
 from tests.simulation.world import art
-
-from services.kommunikation_types import Art
 
 if TYPE_CHECKING:
     from tests.simulation.advoware import Row

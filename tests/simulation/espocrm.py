@@ -146,9 +146,7 @@ class EspoWorld:
         record.primary[art] = candidate or (old if old in wanted else None)
         for key, item in wanted.items():
             looks = (item.value, item.type, item.opt_out, item.invalid)
-            if (art, key) not in self.shared:
-                self.shared[art, key] = Shared(*looks)
-            elif not (by_sync and (art, key) in self.protected):
+            if (art, key) not in self.shared or not (by_sync and (art, key) in self.protected):
                 self.shared[art, key] = Shared(*looks)
 
 
@@ -186,7 +184,7 @@ class SimEspoCrm(Side, EspoCrmService):
         *,
         emails: Sequence[EspoItem] | None,
         phones: Sequence[EspoItem] | None,
-        version: int | None = None,  # noqa: ARG002 - the simulated entity has no versions
+        version: int | None = None,
     ) -> None:
         """See `EspoCrmService.put_arrays`."""
         number = int(espo_id.removeprefix("rec"))

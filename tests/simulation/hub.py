@@ -27,7 +27,7 @@ class Killed(BaseException):
     """The worker's process was killed. No handler of the code under test may see it as an error."""
 
 
-class Violation(BaseException):  # noqa: N818 - it is no error of the code, and its handlers must not see it
+class Violation(BaseException):
     """An invariant of the design does not hold. `invariant`: its id."""
 
     def __init__(self, invariant: str, text: str) -> None:

@@ -142,7 +142,7 @@ def _brief() -> int:
     for scenario in corpus.singles():
         for deaths, difference in kill_points(scenario):
             if difference is not None:
-                print(f"{scenario.name}, killed at {deaths}: {difference.text}")  # noqa: T201
+                print(f"{scenario.name}, killed at {deaths}: {difference.text}")
                 return 1
     return 0
 
@@ -162,11 +162,11 @@ def main() -> int:
     for name, scenarios in (("single rows", corpus.singles), ("pairs", corpus.pairs), ("three at once", corpus.crowds)):
         points, found = try_all(scenarios(), twice=twice and name == "single rows")
         total, failures = total + points, failures + found
-        print(f"{name}: {points} kill points, {len(found)} with another end", flush=True)  # noqa: T201
+        print(f"{name}: {points} kill points, {len(found)} with another end", flush=True)
     for difference in failures[:20]:
-        print(f"{difference.scenario.name}, killed at {difference.deaths}: {difference.text}")  # noqa: T201
+        print(f"{difference.scenario.name}, killed at {difference.deaths}: {difference.text}")
     seconds = time.monotonic() - begun
-    print(f"{total} kill points, {len(failures)} with another end, {seconds:.0f} s")  # noqa: T201
+    print(f"{total} kill points, {len(failures)} with another end, {seconds:.0f} s")
     return 1 if failures else 0
 
 

@@ -46,7 +46,7 @@ class People:
         self._changed = world.espocrm.on_change
         world.espocrm.on_change = self._after_put
 
-    def _after_put(self, number: int, by_sync: bool) -> None:  # noqa: FBT001 - a callback
+    def _after_put(self, number: int, by_sync: bool) -> None:
         self._changed(number, by_sync)
         self.forget_unlinked()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.history import Action, JSON, replay
+from tests.simulation.history import JSON, Action, replay
 
 if TYPE_CHECKING:
     from tests.simulation.hub import Violation

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from services import flow
 from services.flow_wiring import Wiring, use
+from services.kommunikation_mapper import make_hash_marker, make_marker, make_slot_marker
 from services.kommunikation_sync_utils import KommunikationSyncManager
 from services.kommunikation_table import ConflictPolicy
 from services.kommunikation_types import Art, EspoItem
@@ -15,7 +16,6 @@ from tests.simulation.hub import Hub, Worker
 from tests.simulation.model import Act, RecordModel
 from tests.simulation.store import SimStore
 from tests.simulation.values import CATALOGUE, Sort, espo_spelled, spelled
-from services.kommunikation_mapper import make_hash_marker, make_marker, make_slot_marker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -98,7 +98,7 @@ class World:
             if key in self.espocrm.shared:
                 self.espocrm.protected.add(key)
 
-    def _changed(self, number: int, by_sync: bool) -> None:  # noqa: FBT001 - a callback
+    def _changed(self, number: int, by_sync: bool) -> None:
         if not (by_sync and self.init["skip_own"]):
             self.webhooks.append(number)
 
@@ -106,7 +106,7 @@ class World:
         policy = ConflictPolicy(self.init["policy"])
         manager = KommunikationSyncManager(self.a, self.e, state=self.store, policy=policy, now=self.hub.now)
         parts: dict[str, object] = {"manager": manager, "advoware": self.a, "espocrm": self.e}
-        return Wiring(self.store, 25, 1, 100, 5, False, parts, self.hub.now, Serial)  # type: ignore[arg-type]  # noqa: FBT003
+        return Wiring(self.store, 25, 1, 100, 5, False, parts, self.hub.now, Serial)  # type: ignore[arg-type]
 
     def _died(self, worker: Worker) -> None:
         """Nobody renews its leases, and a new process takes its place."""

@@ -48,4 +48,6 @@ def test_the_example_names_all_that_is_needed() -> None:
     example, settings = read_env(ROOT / ".env.contract.example"), read_env(ROOT / ".env.example")
     assert example.keys() >= {"CONTRACT_BETNR", "CONTRACT_ESPO_ID"}
     assert example.keys() - {"CONTRACT_BETNR", "CONTRACT_ESPO_ID"} <= settings.keys()
-    assert not any(value for name, value in example.items() if name.endswith(("_KEY", "_PASSWORD", "APP_ID", "ESPO_ID", "BETNR")))
+    assert not any(
+        value for name, value in example.items() if name.endswith(("_KEY", "_PASSWORD", "APP_ID", "ESPO_ID", "BETNR"))
+    )
