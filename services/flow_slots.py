@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from services.errors import Forbidden, SyncError
+from services.errors import Forbidden, LeaseBusy, SyncError
 from services.kommunikation_mapper import is_blank, parse_remark
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def count_slots(wired: Wiring) -> dict[str, int]:
         if time.monotonic() > until:
             return Counter(not_reached=1)
         try:
-            return _count_one(wired, link[1])
+            return _count_one(wired, *link)
         except SyncError:
             return Counter(failed=1)
 
@@ -37,7 +37,7 @@ def count_slots(wired: Wiring) -> dict[str, int]:
     return {"beteiligte": len(links), **totals}
 
 
-def _count_one(wired: Wiring, betnr: int) -> Counter[str]:
+def _count_one(wired: Wiring, espo_id: str, betnr: int) -> Counter[str]:
     beteiligter = wired.advoware.get_beteiligter(betnr)
     slots = _slots(beteiligter)
     free: dict[int, list[int]] = {}
@@ -47,7 +47,7 @@ def _count_one(wired: Wiring, betnr: int) -> Counter[str]:
     # One free slot of a kind is kept for the next value; the rest is surplus.
     surplus = [entry_id for ids in free.values() for entry_id in sorted(ids)[1:]]
     since = wired.state.slot_since(betnr, slots)
-    deleted = _delete(wired, betnr, surplus) if wired.delete_slots else 0
+    deleted = _delete(wired, espo_id, betnr, surplus) if wired.delete_slots and surplus else 0
     report: dict[str, Any] | None = None
     with_text = sorted(entry_id for entry_id, (_, text) in slots.items() if text)
     above = len(slots) - deleted > wired.slot_limit
@@ -77,12 +77,17 @@ def _slots(beteiligter: Beteiligter) -> dict[int, tuple[int, bool]]:
     return found
 
 
-def _delete(wired: Wiring, betnr: int, surplus: list[int]) -> int:
+def _delete(wired: Wiring, espo_id: str, betnr: int, surplus: list[int]) -> int:
+    """Deletes those that are still free. Under the lease, and read again before each: slots are there to be filled."""
     deleted = 0
-    for entry_id in surplus:
-        try:
-            wired.advoware.delete_kommunikation(betnr, entry_id)
-        except Forbidden:
-            break  # what today's Advoware answers
-        deleted += 1
+    try:
+        with wired.state.acquire(espo_id) as lease:
+            for entry_id in surplus:
+                if _slots(wired.advoware.get_beteiligter(betnr)).get(entry_id, (0, True))[1]:
+                    continue  # filled, annotated or gone since it was counted
+                lease.check()
+                wired.advoware.delete_kommunikation(betnr, entry_id)
+                deleted += 1
+    except (Forbidden, LeaseBusy):
+        pass  # what today's Advoware answers; or the sync is at work here, and the next night will do
     return deleted

@@ -6,5 +6,5 @@
     python -m tests.simulation.mutations                      put deliberate bugs in; each has to be caught
 
 What runs is the real code: steps' functions, manager, planner, writer, store in memory. What is simulated are the two
-systems (held to the real sandbox servers by `test_fakes.py`), time, and who goes on at each call.
+systems, time, and who goes on at each call.
 """

@@ -116,9 +116,12 @@ class RecordModel:
         entered = []
         for entry_id, row in after.items():
             was = before.get(entry_id)
-            if was is not None and entry_id not in self.texts and was != row:
-                self.phase.texts_vague |= bool(users_part(row.bemerkung, row.tlf)[1])
+            if was is not None and was != row:
+                # The sync moved a text here, or away, in this phase: the model can't tell any more whose it is.
+                self.phase.texts_vague |= users_part(was.bemerkung, was.tlf)[1] != self.texts.get(entry_id, "")
             if was is not None and was.bemerkung != row.bemerkung:
+                # A remark whose end is gone looks as if Advoware had cut it just before a crash, and may be mended.
+                self.phase.texts_vague |= bool(row.bemerkung) and was.bemerkung.startswith(row.bemerkung)
                 marker, old = users_part(row.bemerkung, row.tlf)[0], users_part(was.bemerkung, was.tlf)[0]
                 match = MARKER.fullmatch(marker)
                 if match and match[2] and old not in {"", marker}:
