@@ -1,4 +1,4 @@
-"""Looks at every process of the machine again and again: arguments of all, environment of those a run has started."""
+"""Looks at every process of the machine again and again: what can be seen of those that a run has started."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _YOUNG_SECONDS = 1.0
 
 
 class Watch:
-    """Collects what `ps` would show. `mark`: a text in the environment of all processes of the run."""
+    """Collects what `ps` would show of a run: of the processes with `mark` in their environment, and of their children.
+
+    Of these only, because another run on this machine has canaries of its own.
+    """
 
     def __init__(self, mark: str) -> None:
         self._mark = mark.encode()
@@ -23,6 +26,7 @@ class Watch:
         self.environments: set[bytes] = set()
         self.looks = 0
         self.seen: dict[int, float] = {}
+        self._ours: set[int] = set()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -43,11 +47,16 @@ class Watch:
                     self._look(pid)
             for pid in self.seen.keys() - pids:
                 del self.seen[pid]  # its number may come again
+                self._ours.discard(pid)
             self.looks += 1
 
     def _look(self, pid: int) -> None:
         with contextlib.suppress(OSError):
-            self.arguments.add(Path(f"/proc/{pid}/cmdline").read_bytes())
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
             environment = Path(f"/proc/{pid}/environ").read_bytes()
-            if self._mark in environment:
+            # pid (name) state parent ...; the name may hold spaces and brackets
+            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            if self._mark in environment or parent in self._ours:
+                self._ours.add(pid)
+                self.arguments.add(arguments)
                 self.environments.add(environment)

@@ -41,7 +41,7 @@ def _leaking(read):
             client.set("komm:gone", value)
             client.delete("komm:gone")
             subprocess.run(["sh", "-c", "sleep 0.1", urllib.parse.quote(value, safe="")])
-            subprocess.run(["sleep", "0.1"], env={"LEAK": value.hex(), "KOMM_RUNTIME": os.environ["KOMM_RUNTIME"]})
+            subprocess.run(["sleep", "0.1"], env={"LEAK": value.hex()})
             pathlib.Path("leak.txt").write_bytes(value.upper())
         return found
 
