@@ -99,7 +99,7 @@ def base_after(
                 now = _entry(entry, None, fresh=False, form=form)
             else:
                 now = _entry(entry, entry.base, fresh=entry.fresh and not agreed_gone, form=form)
-                if entry.stored is not None:
+                if entry.stored is not None and entry.stored.value == entry.base:
                     now = replace(now, espo_value=entry.stored.espo_value, espo_type=entry.stored.espo_type)
         entries[entry.id] = now
     entries |= {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.kommunikation_base import base_after
 from services.kommunikation_mapper import canonical_key, make_hash_marker, make_marker
 from services.kommunikation_ops import SetMarker
 from services.kommunikation_types import BaseEntry, Kommunikation, MarkerForm
@@ -78,3 +79,14 @@ def test_after_the_loss_a_change_made_meanwhile_still_travels() -> None:
     after = settle(lost)
     assert after.values() == ({canonical_key(B), canonical_key(MAX)},) * 2
     assert after.advoware.kommunikation[0].bemerkung == make_marker(B, 1)
+
+
+def test_the_spelling_in_espocrm_is_remembered_for_its_own_value_only() -> None:
+    old, new = "alt@example.com", "neu@example.com"
+    known = filled(e1=BaseEntry(old, 4, "ROW1", old))
+    advoware, espocrm = person(entry(1, new, base=new, kz=4)), record(mail(old, primary=True))
+    base = base_after(advoware, espocrm, known, moves={})
+    # Were the old item still taken for the new value's, its absence would never be noticed.
+    assert (base.entries[1].value, base.entries[1].espo_value) == (new, "")
+    plan = World(advoware, espocrm, replace(known, base=base), {1: 4}).plan()
+    assert [line.number for line in plan.comparison.lines] == [3]
