@@ -160,6 +160,16 @@ class BaseView:
         ours = (*self.writes.get(0, ()), *self.writes.get(raw.id, ()))
         return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)
 
+    def arrived(self, raw: Kommunikation) -> str | None:
+        """The value an interrupted run wrote here together with a marker that is gone since; None: there is no such write.
+
+        EspoCRM held it when it was announced and Advoware holds it now: that was agreed on, whatever became of the marker.
+        """
+        last = next(iter(self.writes.get(raw.id, ())), None)
+        if last is None or not last.after_tlf or last.after_tlf == last.before_tlf or last.after_tlf != raw.tlf:
+            return None
+        return last.after_tlf
+
     def settled(self, raw: Kommunikation) -> bool:
         """Whether both sides agree that this entry has no value any more, although its marker still names one."""
         return raw.id in self.agreed and self.agreed[raw.id] is None and is_blank(raw.tlf)
@@ -200,7 +210,8 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView, *, pasted: bool
         return (marked, False) if view.announced(raw) else (None, False)
     if remark.marker is not None and not pasted:
         return marked, stored.fresh
-    return stored.value, stored.fresh
+    arrived = view.arrived(raw) if remark.marker is None else None
+    return (stored.value, stored.fresh) if arrived is None else (arrived, False)
 
 
 def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:

@@ -47,7 +47,10 @@ class Verdict(Enum):
 
 @dataclass(slots=True)
 class Written:
-    """One write on its way. `entry_id` 0: a POST whose id is not known. `error`: why the answer proves nothing."""
+    """One write on its way. `entry_id` 0: a POST whose id is not known. `error`: why the answer proves nothing.
+
+    `cut`: the remark as Advoware had cut it, while a shorter one is on its way.
+    """
 
     operation: AdvowareOperation
     body: KommunikationWrite
@@ -55,6 +58,7 @@ class Written:
     entry_id: int
     verdict: Verdict = Verdict.OPEN
     error: SyncError | None = field(default=None, repr=False)
+    cut: str | None = field(default=None, repr=False)
 
 
 def is_for_advoware(operation: Operation) -> bool:
@@ -155,14 +159,20 @@ class AdvowareWriter:
 
     def settle(self, written: list[Written]) -> Beteiligter:
         """Reads back, judges every write, and mends what Advoware cut. Gives the last reading."""
-        now = self._read()
+        now = self._read_whole(written)
         self._judge(written, now)
-        again = [one for one in written if self._mend(one)]
+        again = [one for one in written if self._mend(one, now)]
         while again:
-            now = self._read()
+            now = self._read_whole(again)
             self._judge(again, now)
-            again = [one for one in again if self._mend(one)]
+            again = [one for one in again if self._mend(one, now)]
         return now
+
+    def _read_whole(self, written: list[Written]) -> Beteiligter:
+        """Reads; once more where an entry that ought to be there is missing: a list may come shortened once."""
+        now = self._read()
+        expected = {*self._before, *(one.entry_id for one in written if one.entry_id)}
+        return now if expected <= {raw.id for raw in now.kommunikation} else self._read()
 
     def _judge(self, written: list[Written], now: Beteiligter) -> None:
         entries = {raw.id: raw for raw in now.kommunikation}
@@ -175,12 +185,17 @@ class AdvowareWriter:
                 ours = {Verdict.STORED, Verdict.REMARK_CUT, Verdict.VALUE_CUT}
                 one.entry_id = next((raw.id for raw in unknown if _verdict(one, raw, None) in ours), 0)
                 taken.add(one.entry_id)
-            one.verdict = _verdict(one, entries.get(one.entry_id), self._before.get(one.entry_id))
+            raw = entries.get(one.entry_id)
+            one.verdict = _verdict(one, raw, self._before.get(one.entry_id))
+            if one.cut is not None and raw is not None and (raw.tlf, raw.bemerkung) == (one.body.tlf, one.cut):
+                # The user's text is cut off still: only the announcement holds it, so the run must not come to its end.
+                raise one.error or BadAnswer(f"Advoware did not store entry {one.entry_id} anew.", system="Advoware")
 
-    def _mend(self, one: Written) -> bool:
+    def _mend(self, one: Written, now: Beteiligter) -> bool:
         """A shorter marker where the remark was cut; where the value was, what stood there before. True: read again."""
         if one.verdict is Verdict.REMARK_CUT and self._shorter(one):
-            one.verdict = Verdict.OPEN
+            one.verdict, one.error = Verdict.OPEN, None
+            one.cut = next((raw.bemerkung for raw in now.kommunikation if raw.id == one.entry_id), None)
             self._send(one)
             return True
         if one.verdict not in {Verdict.REMARK_CUT, Verdict.VALUE_CUT}:

@@ -126,6 +126,9 @@ class RecordModel:
                 match = MARKER.fullmatch(marker)
                 if match and match[2] and old not in {"", marker}:
                     self.phase.foreign.add(letter_of(decoded(match[2])))
+                if match and match[1] and not old.startswith("[ESPOCRM-SLOT") and row.letter:
+                    # A slot's marker came first: that means a person typed the value into a slot (row 18).
+                    self.phase.acts.append(Act(row.letter, "A", entered=True, again=True))
             if was is None or (was.tlf, was.bemerkung) != (row.tlf, row.bemerkung):
                 self.texts[entry_id] = users_part(row.bemerkung, row.tlf)[1]
                 if HASHED.search(self.texts[entry_id]):
