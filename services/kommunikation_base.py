@@ -135,12 +135,14 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
     held = items_by_key(record)
     live = {raw.id: canonical_key(raw.tlf or "") for raw in beteiligter.kommunikation}
     agreed: dict[int, str | None] = {}
+    noted = view.base.agreed if view.base is not None else {}
     for write in view.base.open_writes if view.base is not None else ():
         if not write.entry_id or write.before_tlf != write.after_tlf or write.entry_id in agreed:
             continue
         stored = view.entries.get(write.entry_id)
         marker = parse_remark(write.before_bemerkung, write.before_tlf).marker
         before = marker.base if marker is not None else stored.value if stored is not None else None
+        before = noted.get(write.entry_id, before)
         old, new = canonical_key(before or ""), canonical_key(write.after_tlf)
         if write.after_tlf.strip():
             # A replaced value that EspoCRM still holds has yet to leave, unless another entry keeps it there.
@@ -149,7 +151,17 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
                 agreed[write.entry_id] = write.after_tlf
         elif before is not None and old not in held:
             agreed[write.entry_id] = None
-    return {**(view.base.agreed if view.base is not None else {}), **agreed}
+    return {**noted, **agreed}
+
+
+def adopted(entries: Iterable[Entry], record: EspoRecord) -> dict[int, str | None]:
+    """Copied entries whose marker fits them as it is: both sides hold their value, and no write of ours will say so.
+
+    Until the base is stored at the end of the run only this tells whose the item is, should a person empty one meanwhile.
+    """
+    held = items_by_key(record)
+    mine = (e for e in entries if e.synced and e.base is None and e.key in held and e.marker is not None)
+    return {e.id: e.tlf for e in mine if e.marker and e.marker.base is not None and canonical_key(e.marker.base) == e.key}
 
 
 def still_agreed(beteiligter: Beteiligter, view: BaseView, items: set[str], live: set[str]) -> dict[int, str | None]:

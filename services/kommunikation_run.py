@@ -25,6 +25,7 @@ from services.errors import (
     Validation,
 )
 from services.kommunikation_base import (
+    adopted,
     advoware_text,
     agreed_before,
     base_after,
@@ -189,6 +190,8 @@ class Run:
             return plan, False
         if not writes and not plan.arrays:
             return plan, True
+        seen = adopted(plan.comparison.entries, self._record)
+        self._view = replace(self._view, agreed={**seen, **self._view.agreed})
         self._announce(plan, writes)
         if plan.conflicts:
             self._state.set_lists(self._espo_id, conflicts=[finding.as_dict() for finding in plan.conflicts])
@@ -371,16 +374,19 @@ class Run:
         held = items_by_key(self._record)
         wanted = {op.key for op in plan.operations if isinstance(op, (AddItem, ReplaceItem))}
         unwanted = {op.key for op in plan.operations if isinstance(op, RemoveItem)}
+        # A replaced value that is still there has yet to leave, whoever brought the new one.
+        live = {entry.key for entry in plan.comparison.entries}
+        replaced = {canonical_key(op.old.value) for op in plan.operations if isinstance(op, ReplaceItem)} - wanted - live
         agreed = dict(self._view.agreed)
         for entry in plan.comparison.entries:
-            if entry.key in wanted & set(held):
+            if entry.key in wanted & set(held) and entry.base_key not in replaced & set(held):
                 agreed[entry.id] = entry.tlf
             elif entry.blank and entry.base_key in unwanted - set(held):
                 agreed[entry.id] = None
         if agreed != self._view.agreed:
             self._view = replace(self._view, agreed=agreed)
             self._note_agreed()
-        missing = len(wanted - set(held)) + len(unwanted & set(held))
+        missing = len(wanted - set(held)) + len((unwanted | replaced) & set(held))
         if missing and doubt is not None:
             raise doubt
         if missing:

@@ -54,6 +54,8 @@ class Side:
         """One write. What the answer does not show is None."""
         order = self.hub.ask(call)
         worker = self.hub.current
+        if worker is not None:
+            worker.wrote.add((self.system, call.record))
         if worker is not None and (seen := worker.seen.get((self.system, call.record))) is not None:
             seen.dirty = True
 

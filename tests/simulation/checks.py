@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from services.kommunikation_types import Base, BaseEntry
     from tests.simulation.advoware import Row
     from tests.simulation.hub import Call, Seen
+    from tests.simulation.model import RecordModel
     from tests.simulation.people import People
     from tests.simulation.world import World
 
@@ -208,7 +209,10 @@ def _texts(world: World, number: int) -> None:
     # Only a base can tell a hash of a value that is no longer there from a user's text.
     told = (lambda text: HASHED.sub("", text)) if model.unsure else (lambda text: text)
     before = Counter(told(text) for entry_id, text in expected.items() if entry_id in now and told(text))
-    if before != Counter(told(text) for text in now.values() if told(text)):
+    after = Counter(told(text) for text in now.values() if told(text))
+    if "Redis emptied" in model.phase.vague and before <= after:
+        return  # a change of type whose intent is forgotten half-way leaves the text in both entries
+    if before != after:
         raise Violation("I5", f"record {number}: users' texts were {sorted(before)}, are {sorted(now.values())}")
     rows = world.advoware.people[number]
     for entry_id, text in now.items():
@@ -216,10 +220,17 @@ def _texts(world: World, number: int) -> None:
             continue
         # A change of type moves a value with its text to another entry, and leaves a slot.
         source = next((n for n, was in expected.items() if n in now and told(was) == told(text) and not now[n]), None)
-        moved_away = not text and not rows[entry_id].letter and told(expected.get(entry_id, "")) in map(told, now.values())
-        moved_here = not told(expected.get(entry_id, "")) and source is not None and not rows[source].letter
+        moved_away = (
+            not text and _left(model, rows[entry_id]) and told(expected.get(entry_id, "")) in map(told, now.values())
+        )
+        moved_here = not told(expected.get(entry_id, "")) and source is not None and _left(model, rows[source])
         if not moved_away and not moved_here:
             raise Violation("I5", f"record {number}: the text of entry {entry_id} went to another entry")
+
+
+def _left(model: RecordModel, row: Row) -> bool:
+    """Whether the entry no longer holds what it held: it is a slot, or one that has been used again."""
+    return not row.letter or row.letter not in model.phase.held.get(row.id, ())
 
 
 def _types(world: World, number: int) -> None:
@@ -229,7 +240,8 @@ def _types(world: World, number: int) -> None:
     for letter, item_type in model.phase.types.items():
         holders = [n for n, m in world.models.items() if letter in world.espocrm.letters(n) or letter in m.phase.looks]
         rows = [row for row in _rows(world, number) if row.letter == letter]
-        if world.espocrm.types(number).get(letter) != item_type:
+        # Changed and changed back, it is as it was when it was last read: no change.
+        if world.espocrm.types(number).get(letter) != item_type or model.phase.looks.get(letter) == item_type:
             continue
         if letter in model.phase.touched or holders != [number] or len(rows) != 1 or rows[0].kz in {4, 8, 11, 12}:
             continue

@@ -63,7 +63,11 @@ class History:
             fits = self.people.do(action)
             if fits:
                 self._stale(name, number)
-                self.late = [late for late in self.late if late[0].record != number]
+                # A type or flag of a value that is on its way late is another record's, too, as soon as that holds it.
+                named = {part for part in rest if isinstance(part, str)}
+                self.late = [
+                    one for one in self.late if one[0].record != number and not (name == "E" and named & one[0].letters)
+                ]
         else:
             fits = getattr(self, "_" + name.replace(" ", "_"))(*rest)
         if not fits:
@@ -79,8 +83,8 @@ class History:
         seen = [worker.seen.get(("E", number)) for worker in self.hub.busy()]
         held = set().union(*(one.held for one in seen if one is not None))
         # A text shortened right after the sync wrote it looks as if Advoware had cut it, and is written once more.
-        mine = [worker.seen.get(("A", number)) for worker in self.hub.busy()]
-        self.world.models[number].phase.texts_vague |= side == "A" and any(one is not None and one.dirty for one in mine)
+        # A change of type takes several writes: an entry edited between them keeps its text, and so does the new one.
+        self.world.models[number].phase.texts_vague |= side == "A" and any(("A", number) in w.wrote for w in self.hub.busy())
         for act in acts:
             if side == "A" and act.side == "A" and act.entered and act.letter in held - now:
                 act.again = True

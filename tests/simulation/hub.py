@@ -71,6 +71,8 @@ class Worker:
     seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
     proved: set[tuple[int, int, str]] = field(default_factory=set)
     """Record, entry and letter of what it saw both sides hold."""
+    wrote: set[tuple[str, int]] = field(default_factory=set)
+    """Side and record of what it wrote in this job."""
     known: dict[str, Any] = field(default_factory=dict)
     """Record -> the base it loaded."""
 
@@ -139,6 +141,7 @@ class Hub:
         worker.job, worker.dead, worker.asleep, worker.call = job, False, False, None
         worker.seen.clear()
         worker.proved.clear()
+        worker.wrote.clear()
         worker.thread = greenlet(run)
         self.tell(f"worker {worker.number} begins {job}")
         self.resume(worker, OK)

@@ -142,7 +142,8 @@ class RecordModel:
                 self.shadows.setdefault(entry_id, set()).update(held)
             held.add(row.letter)
         for entry_id in before.keys() - after.keys():
-            self.texts.pop(entry_id, None)
+            was = before[entry_id]
+            self.phase.texts_vague |= users_part(was.bemerkung, was.tlf)[1] != self.texts.pop(entry_id, "")
         self.phase.acts += [Act(letter, "A", entered=False) for letter in sorted(old) if letter not in new]
         # One of two entries with a value went: which of them had it first, only the base knows.
         self.phase.acts += [Act(x, "A", entered=True, again=True) for x in sorted(old) if 0 < new[x] < old[x]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.kommunikation_types import Art, EspoItem
 from tests.simulation.advoware import Row
-from tests.simulation.model import HASHED, users_part
+from tests.simulation.model import HASHED, live, users_part
 from tests.simulation.values import espo_spelled, letter_of, spelled
 from tests.simulation.world import art
 
@@ -55,7 +55,9 @@ class People:
         side, name, number = edit[:3]
         if number not in self.world.models:
             return False
-        self.world.models[number].phase.mass |= name == "clear all"
+        phase = self.world.models[number].phase
+        there = set(live(self.world.advoware.people[number].values())) if side == "A" else self.world.espocrm.letters(number)
+        phase.mass |= name == "clear all" and there == phase.start
         return self._advoware(name, number, edit[3:]) if side == "A" else self._espocrm(name, number, edit[3:])
 
     # --------------------------------------------------------------------------------------------------- Advoware
