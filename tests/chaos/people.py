@@ -28,7 +28,7 @@ ENTITY = "CBeteiligteOcc"
 _UNCLEAR = (httpx.HTTPError, AssertionError, ValueError)
 """What a planted fault looks like to a person: no answer, an error, half an answer."""
 _TRIES = 60
-_LIVE_MOST, _LIVE_LEAST = 8, 4
+_LIVE_MOST, _LIVE_LEAST = 9, 4
 _KINDS = ("new", "new", "change", "change", "change", "delete", "delete", "slot", "copy", "conflict")
 
 
@@ -45,6 +45,11 @@ class Value:
     text: str = ""
     moved: bool = False
     story: list[str] = field(default_factory=lambda: ["new"])
+
+    @property
+    def emptied(self) -> bool:
+        """People emptied its entry and left it there."""
+        return self.now is None and self.komm_id is not None
 
 
 @dataclass
@@ -136,8 +141,9 @@ class People:
 
     def edit(self) -> Person | None:
         """One edit by one person, if there is occasion for it; gives whose. Edits are counted by their kind."""
-        person = self._random.choice(self.persons)
         kind = "new" if self.careful else self._random.choice(_KINDS)
+        emptied = [one for one in self.persons if any(value.emptied for value in one.values)]
+        person = self._random.choice(emptied if kind == "slot" and emptied else self.persons)
         do = {
             "new": self._new,
             "change": self._change,
@@ -222,7 +228,7 @@ class People:
         view = self.view(person)
         for value in person.values:
             one = view.entry(value.komm_id)
-            if value.now is None and one and not one["tlf"] and (one["bemerkung"] or "").startswith("[ESPOCRM-SLOT:"):
+            if value.emptied and one and not one["tlf"] and (one["bemerkung"] or "").startswith("[ESPOCRM-SLOT:"):
                 if len(person.expected()) >= _LIVE_MOST:
                     return False
                 # What is typed goes by the slot's kommKz: an address into a slot of an address.

@@ -167,7 +167,7 @@ class Chaos:
                 self._report(edited)
             self.blows.strike()
             self.instances.keep_alive()
-            time.sleep(self._random.uniform(0.05, 0.4))
+            time.sleep(self._random.uniform(0.02, 0.2))
 
     def _report(self, person: Person) -> None:
         """The firm's script rings for a change in Advoware; where nobody opens, it does not come again."""
