@@ -22,7 +22,7 @@ RECENT_SECONDS = 3600.0
 """Records changed this lately are read with every tick, up to this many of them."""
 
 _RECENT = "recent"
-_WANTED, _PASS, _CURSOR, _SEEN = "pass_wanted", "pass", "espocrm_cursor", "espocrm_seen"
+_WANTED, _BEGUN, _PASS, _CURSOR, _SEEN = "pass_wanted", "pass_begun", "pass", "espocrm_cursor", "espocrm_seen"
 _VALUES_OUT, _VALUES_IN, _WRITES = "values_to_espocrm", "values_to_advoware", "writes"
 
 
@@ -52,10 +52,14 @@ def begin_pass(wired: Wiring) -> tuple[int, list[str]] | None:
     Interrupted anywhere, the next tick begins again: the marks that end the wish are set last.
     """
     state = wired.state
-    # Redis may be emptied while a tick is under way, which then sets the cursor again: only a pass sets the mark of a pass.
-    passed = state.get_mark(_CURSOR) is not None and state.get_mark(_PASS) is not None
+    # Redis may be emptied while a tick is under way, which then sets its marks again, but not what it had registered
+    # before: a pass counts only where the mark of its beginning is there as well.
+    done = json.loads(state.get_mark(_PASS) or "{}")
+    passed = state.get_mark(_CURSOR) is not None and "begun" in done and done["begun"] == state.get_mark(_BEGUN)
     if passed and state.get_mark(_WANTED) is None:
         return None
+    begun = str(wired.now())
+    state.set_mark(_BEGUN, begun)
     cursor = wired.espocrm.newest_change() or START_OF_TIME
     ids: list[str] = []
     after: str | None = None
@@ -68,10 +72,10 @@ def begin_pass(wired: Wiring) -> tuple[int, list[str]] | None:
         after = rows[-1].id
     if ids:
         state.ring(ids, delay=FULL_PASS_GRACE)
-    number = int(json.loads(state.get_mark(_PASS) or "{}").get("number", 0)) + 1
+    number = int(done.get("number", 0)) + 1
     counters = state.counters()
     start = {name: counters.get(name, 0) for name in (_VALUES_OUT, _VALUES_IN, _WRITES)}
-    state.set_mark(_PASS, json.dumps({"number": number, "total": len(ids), **start}))
+    state.set_mark(_PASS, json.dumps({"number": number, "total": len(ids), "begun": begun, **start}))
     if state.get_mark(_CURSOR) is None:
         state.set_mark(_CURSOR, cursor)
     state.set_mark(_WANTED, None)

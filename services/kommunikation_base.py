@@ -154,14 +154,23 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
     return {**noted, **agreed}
 
 
-def adopted(entries: Iterable[Entry], record: EspoRecord) -> dict[int, str | None]:
-    """Copied entries whose marker fits them as it is: both sides hold their value, and no write of ours will say so.
+def agreed_already(entries: Iterable[Entry], record: EspoRecord) -> dict[int, str | None]:
+    """Entries whose value both sides hold while the base still tells otherwise (row 5, and 14 for a copied entry).
 
-    Until the base is stored at the end of the run only this tells whose the item is, should a person empty one meanwhile.
+    No write to EspoCRM will prove it, and the marker may come too late or need no writing. Until the base is stored at the
+    end of the run only this tells whose the item is, should a person empty or change the entry meanwhile.
     """
-    held = items_by_key(record)
-    mine = (e for e in entries if e.synced and e.base is None and e.key in held and e.marker is not None)
-    return {e.id: e.tlf for e in mine if e.marker and e.marker.base is not None and canonical_key(e.marker.base) == e.key}
+    held, read = items_by_key(record), list(entries)
+    live = {e.key for e in read if e.synced and not e.blank and e.key in held}
+    agreed: dict[int, str | None] = {}
+    for entry in read:
+        if not entry.synced or entry.blank or entry.key not in held:
+            continue
+        marked = entry.marker.base if entry.marker is not None else None
+        copied = entry.base is None and marked is not None and canonical_key(marked) == entry.key
+        if copied or (entry.changed and (entry.base_key not in held or entry.base_key in live)):
+            agreed[entry.id] = entry.tlf
+    return agreed
 
 
 def still_agreed(beteiligter: Beteiligter, view: BaseView, items: set[str], live: set[str]) -> dict[int, str | None]:

@@ -25,8 +25,8 @@ from services.errors import (
     Validation,
 )
 from services.kommunikation_base import (
-    adopted,
     advoware_text,
+    agreed_already,
     agreed_before,
     base_after,
     current_refusals,
@@ -190,8 +190,8 @@ class Run:
             return plan, False
         if not writes and not plan.arrays:
             return plan, True
-        seen = adopted(plan.comparison.entries, self._record)
-        self._view = replace(self._view, agreed={**seen, **self._view.agreed})
+        seen = agreed_already(plan.comparison.entries, self._record)
+        self._view = replace(self._view, agreed={**self._view.agreed, **seen})
         self._announce(plan, writes)
         if plan.conflicts:
             self._state.set_lists(self._espo_id, conflicts=[finding.as_dict() for finding in plan.conflicts])
@@ -235,6 +235,8 @@ class Run:
         if espocrm:
             record = self._read_espocrm()
             moved |= (record.emails, record.phones) != (self._record.emails, self._record.phones)
+            # A list may come shortened just when it should have shown an edit: the time of the edit still tells.
+            moved |= record.modified_at != self._record.modified_at
             self._record = record
         if advoware:
             person = self._read_advoware()
@@ -379,7 +381,8 @@ class Run:
         replaced = {canonical_key(op.old.value) for op in plan.operations if isinstance(op, ReplaceItem)} - wanted - live
         agreed = dict(self._view.agreed)
         for entry in plan.comparison.entries:
-            if entry.key in wanted & set(held) and entry.base_key not in replaced & set(held):
+            left = entry.changed and entry.base_key in (unwanted | replaced) - set(held)
+            if entry.key in held and (left or entry.key in wanted) and entry.base_key not in replaced & set(held):
                 agreed[entry.id] = entry.tlf
             elif entry.blank and entry.base_key in unwanted - set(held):
                 agreed[entry.id] = None

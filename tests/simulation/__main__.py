@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.draw import run
-from tests.simulation.history import replay
+from tests.simulation.history import lasting, replay
 from tests.simulation.shrink import Shrinker, story
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def _fail(seed: int, init: dict[str, Any], actions: list[Any], violation: Violat
     print(f"shrinking {len(actions)} actions ...", flush=True)
     init, actions = Shrinker(init, actions, violation).shrink()
     print(story(init, actions))
+    steady = lasting(init, actions)
+    if (again := replay(init, steady)[1]) is not None and again.invariant == violation.invariant:
+        actions = steady
     file = folder / f"seed_{seed}.json"
     file.write_text(kept(init, actions, violation, str(violation)))
     print(f"\nTo see it again: python -m tests.simulation --replay {file}")

@@ -36,7 +36,7 @@ class Side:
         result = effect(order)
         worker = self.hub.current
         if worker is not None and held is not None:
-            worker.seen[self.system, call.record] = Seen(self.hub.steps, held(result))
+            worker.seen[self.system, call.record] = Seen(self.hub.steps, held(result), self.hub.clock)
             self._prove(worker, call.record)
         if order == DIE_AFTER:
             self.hub.die()

@@ -50,10 +50,14 @@ class Call:
 
 @dataclass(slots=True)
 class Seen:
-    """What a worker last read of one side of a record. `others`: calls it made elsewhere since; `dirty`: it wrote since."""
+    """What a worker last read of one side of a record, and when (`clock`).
+
+    `others`: calls it made elsewhere since; `dirty`: it wrote since.
+    """
 
     step: int
     held: Any
+    clock: float
     others: int = 0
     dirty: bool = False
 

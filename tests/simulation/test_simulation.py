@@ -29,7 +29,7 @@ def test_no_history_with_people_faults_and_kills_violates_an_invariant(part: int
     assert not failed, "\n".join(failed)
 
 
-@pytest.mark.parametrize(("name", "case"), cases(), ids=lambda one: one if isinstance(one, str) else "")
+@pytest.mark.parametrize(("name", "case"), list(cases()), ids=lambda one: one if isinstance(one, str) else "")
 def test_what_once_went_wrong_stays_right(name: str, case: dict[str, Any]) -> None:
     history, violation = replay(case["init"], case["actions"])
     assert violation is None, f"{name}: {case['story']}: {violation}"
