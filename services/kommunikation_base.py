@@ -17,6 +17,7 @@ from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from services.kommunikation_diff import Comparison
     from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord
 
 
@@ -115,6 +116,14 @@ def base_after(
         withheld=tuple(sorted(set(withheld))),
         agreed=still_agreed(beteiligter, view, set(held), live),
     )
+
+
+def types_to_come(comparison: Comparison, record: EspoRecord) -> frozenset[int]:
+    """Entries whose item got another type after the plan was made: the next run has to see it as a change still."""
+    planned = {canonical_key(item.value): item.type for item in comparison.items}
+    now = {key: item.type for key, item in items_by_key(record).items()}
+    linked = (entry for entry in comparison.entries if entry.stored is not None and entry.key in now)
+    return frozenset(e.id for e in linked if e.stored and e.stored.espo_type == planned.get(e.key) != now[e.key])
 
 
 def _still_needed(stored: BaseEntry, held: Mapping[str, EspoItem], live: set[str]) -> bool:

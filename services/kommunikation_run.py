@@ -34,6 +34,7 @@ from services.kommunikation_base import (
     fresh_base,
     items_by_key,
     spoilt,
+    types_to_come,
     without_undecided,
 )
 from services.kommunikation_entry import BaseView
@@ -460,7 +461,7 @@ class Run:
             self._record,
             self._view,
             moves=plan.moves,
-            unfinished=plan.unfinished,
+            unfinished=plan.unfinished | types_to_come(plan.comparison, self._record),
             forms=self._new_forms,
             refused=self._refused,
             withheld=plan.withheld,

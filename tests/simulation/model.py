@@ -133,6 +133,8 @@ class RecordModel:
                 self.texts[entry_id] = users_part(row.bemerkung, row.tlf)[1]
                 if HASHED.search(self.texts[entry_id]):
                     self.unsure.add(entry_id)
+                # Which of two is the marker and which the user's text: the base tells a hash of the former value, too.
+                self.phase.texts_vague |= bool(HASHED.search(row.bemerkung)) and len(MARKER.findall(row.bemerkung)) > 1
             if row.kz == 5 or not row.letter or (was is not None and was.letter == row.letter):
                 continue
             held = self.phase.held.setdefault(entry_id, {was.letter} if was is not None and was.letter else set())
