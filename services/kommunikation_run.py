@@ -418,6 +418,10 @@ class Run:
     def _judge(self, one: Written) -> None:
         if one.verdict is Verdict.STORED:
             self._report.entry_written(one)
+            if isinstance(one.operation, (CreateEntry, WriteEntry)):
+                # EspoCRM was seen to hold it: should it leave there in a later round of this run, that is a removal.
+                agreed = {**self._view.agreed, one.entry_id: one.operation.value}
+                self._view = replace(self._view, agreed=agreed)
             if one.form is not MarkerForm.FULL:
                 self._new_forms[one.entry_id] = one.form
                 self._report.short_marker(one)

@@ -105,7 +105,7 @@ TABLE: tuple[Row, ...] = (
     Row(2, BaseIs.VALUE, AdvowareIs.SAME, EspoIs.MISSING, Act.EMPTY_ENTRY, _TO_A, removes=True, second_reading=True),
     Row(3, BaseIs.VALUE, AdvowareIs.SAME, EspoIs.CHANGED, Act.WRITE_ENTRY, _TO_A),
     Row(4, BaseIs.VALUE, AdvowareIs.CHANGED, EspoIs.SAME, Act.REPLACE_ITEM, _TO_E),
-    Row(5, BaseIs.VALUE, AdvowareIs.CHANGED, EspoIs.AS_ADVOWARE, Act.RENEW_MARKER),
+    Row(5, BaseIs.VALUE, AdvowareIs.CHANGED, EspoIs.AS_ADVOWARE, Act.RENEW_MARKER, second_reading=True),
     Row(6, BaseIs.VALUE, AdvowareIs.CHANGED, EspoIs.MISSING, Act.ADD_CHANGED, _TO_E),
     Row(7, BaseIs.VALUE, AdvowareIs.CHANGED, EspoIs.CHANGED, Act.CONFLICT),
     Row(8, BaseIs.VALUE, AdvowareIs.MISSING, EspoIs.SAME, Act.REMOVE_ITEM, _TO_E, removes=True),

@@ -102,6 +102,13 @@ class Watch:
         number = int(espo_id.removeprefix("rec"))
         a, e = worker.seen.get(("A", number)), worker.seen.get(("E", number))
         old = before.entries if before is not None and before.betnr == base.betnr else {}
+        known = worker.known.get(espo_id)
+        for entry_id, value in base.agreed.items():
+            if not value or (known is not None and value == known.agreed.get(entry_id)):
+                continue
+            announced = any(w.after_tlf == value for w in (known.open_writes if known is not None else ()))
+            if not announced and (number, entry_id, letter_of(value)) not in worker.proved:
+                raise Violation("I6", f"entry {entry_id}: {letter_of(value)} noted as agreed before both were seen to hold it")
         for entry_id, entry in base.entries.items():
             if entry.value is None or entry.fresh or not _differs(old.get(entry_id), entry):
                 continue
@@ -110,6 +117,8 @@ class Watch:
             writes = loaded.open_writes if loaded is not None else ()
             if any(w.after_tlf == entry.value for w in writes):
                 continue  # an interrupted run saw one side hold it and announced it for the other
+            if loaded is not None and letter == letter_of(loaded.agreed.get(entry_id)):
+                continue  # an interrupted run saw both sides hold it
             tlf, remark = a.held.get(entry_id, ("", "")) if a is not None else ("", "")
             # A marker is a base as well, and `_advoware_write` has seen to it.
             proved = (number, entry_id, letter) in worker.proved or _marked(remark) == letter
@@ -216,16 +225,16 @@ def _texts(world: World, number: int) -> None:
         raise Violation("I5", f"record {number}: users' texts were {sorted(before)}, are {sorted(now.values())}")
     rows = world.advoware.people[number]
     for entry_id, text in now.items():
-        if told(text) == told(expected.get(entry_id, "")):
-            continue
-        # A change of type moves a value with its text to another entry, and leaves a slot.
-        source = next((n for n, was in expected.items() if n in now and told(was) == told(text) and not now[n]), None)
-        moved_away = (
-            not text and _left(model, rows[entry_id]) and told(expected.get(entry_id, "")) in map(told, now.values())
-        )
-        moved_here = not told(expected.get(entry_id, "")) and source is not None and _left(model, rows[source])
-        if not moved_away and not moved_here:
+        if told(text) != told(expected.get(entry_id, "")) and not _left(model, rows[entry_id]):
             raise Violation("I5", f"record {number}: the text of entry {entry_id} went to another entry")
+    # A change of type moves a value with its text to another entry.
+    changed = {act.letter for act in model.phase.acts if act.side == "E" and act.entered} | {""}
+    for entry_id, text in expected.items():
+        if entry_id not in now or told(now[entry_id]) == told(text) or before[told(text)] != 1:
+            continue
+        holder = next(rows[n] for n, there in now.items() if told(there) == told(text))
+        if holder.letter not in model.phase.held.get(entry_id, set()) | changed:
+            raise Violation("I5", f"record {number}: the text of entry {entry_id} went to another value")
 
 
 def _left(model: RecordModel, row: Row) -> bool:

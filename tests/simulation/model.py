@@ -122,11 +122,14 @@ class RecordModel:
             if was is not None and was.bemerkung != row.bemerkung:
                 # A remark whose end is gone looks as if Advoware had cut it just before a crash, and may be mended.
                 self.phase.texts_vague |= bool(row.bemerkung) and was.bemerkung.startswith(row.bemerkung)
-                marker, old = users_part(row.bemerkung, row.tlf)[0], users_part(was.bemerkung, was.tlf)[0]
+                marker, former = users_part(row.bemerkung, row.tlf)[0], users_part(was.bemerkung, was.tlf)[0]
                 match = MARKER.fullmatch(marker)
-                if match and match[2] and old not in {"", marker}:
+                if match and match[2] and former not in {"", marker}:
                     self.phase.foreign.add(letter_of(decoded(match[2])))
-                if match and match[1] and not old.startswith("[ESPOCRM-SLOT") and row.letter:
+                if HASHED.match(marker + " ") and former != marker and row.letter:
+                    # A hash that had become text fits the value, and now nothing stands before it: it says both sides agreed.
+                    self.phase.foreign.add(row.letter)
+                if match and match[1] and not former.startswith("[ESPOCRM-SLOT") and row.letter:
                     # A slot's marker came first: that means a person typed the value into a slot (row 18).
                     self.phase.acts.append(Act(row.letter, "A", entered=True, again=True))
             if was is None or (was.tlf, was.bemerkung) != (row.tlf, row.bemerkung):
@@ -141,7 +144,7 @@ class RecordModel:
             self.phase.acts.append(Act(row.letter, "A", entered=True, again=row.letter in held or self._marked(row)))
             entered.append(row.letter)
             if not sendable(row.letter):
-                self.shadows.setdefault(entry_id, set()).update(held)
+                self.shadows.setdefault(entry_id, set()).update(held, {was.letter} if was is not None else ())
             held.add(row.letter)
         for entry_id in before.keys() - after.keys():
             was = before[entry_id]
