@@ -420,18 +420,31 @@ class Run:
             self._report.entry_written(one)
             if isinstance(one.operation, (CreateEntry, WriteEntry)):
                 # EspoCRM was seen to hold it: should it leave there in a later round of this run, that is a removal.
-                agreed = {**self._view.agreed, one.entry_id: one.operation.value}
-                self._view = replace(self._view, agreed=agreed)
+                self._agree(one)
             if one.form is not MarkerForm.FULL:
                 self._new_forms[one.entry_id] = one.form
                 self._report.short_marker(one)
             return
+        if one.verdict is Verdict.OVERTAKEN and self._arrived(one):
+            self._agree(one)
         if one.verdict is Verdict.REFUSED and not isinstance(one.operation, (EmptyEntry, SetMarker)):
             self._refused["a:" + canonical_key(one.operation.value)] = self._now()
         where = f"entry {one.entry_id or 'new'} of Beteiligter {self._betnr}"
         self._report.to_advoware_errors.append(f"Advoware, {where}: {one.verdict.value}.")
         if one.error is not None and one.verdict is Verdict.MISSING:
             self._failure = one.error
+
+    def _agree(self, one: Written) -> None:
+        """Both sides held the value: whatever becomes of it, this entry's base is known."""
+        if not isinstance(one.operation, EmptyEntry):
+            self._view = replace(self._view, agreed={**self._view.agreed, one.entry_id: one.operation.value})
+
+    def _arrived(self, one: Written) -> bool:
+        """Whether a person emptied, changed or deleted an entry right after its new marker had made it a linked one."""
+        raw = next((raw for raw in self._person.kommunikation if raw.id == one.entry_id), None)
+        if raw is None:
+            return isinstance(one.operation, (SetMarker, CreateEntry)) and one.entry_id > 0
+        return raw.bemerkung == one.body.bemerkung
 
     # ------------------------------------------------------------------------------------------- after a crash, memory
 

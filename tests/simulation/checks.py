@@ -108,7 +108,9 @@ class Watch:
                 continue
             announced = any(w.after_tlf == value for w in (known.open_writes if known is not None else ()))
             if not announced and (number, entry_id, letter_of(value)) not in worker.proved:
-                raise Violation("I6", f"entry {entry_id}: {letter_of(value)} noted as agreed before both were seen to hold it")
+                raise Violation(
+                    "I6", f"entry {entry_id}: {letter_of(value)} noted as agreed before both were seen to hold it"
+                )
         for entry_id, entry in base.entries.items():
             if entry.value is None or entry.fresh or not _differs(old.get(entry_id), entry):
                 continue
@@ -147,6 +149,8 @@ def valve_held(world: World, number: int) -> None:
     """A mass removal, and nothing else, is not carried out before it is released (I10)."""
     phase, model = world.models[number].phase, world.models[number]
     removed = [act.letter for act in phase.acts if not act.entered]
+    if phase.tampered and not world.store.keeps_base:
+        return  # without its marker a value is no linked one, so it does not count among all of them
     one_go = len(phase.acts) == len(removed) and len({act.side for act in phase.acts}) == 1
     if not one_go or len(removed) < 2 or set(removed) != phase.start or model.shadows or not phase.mass:
         return
@@ -225,7 +229,10 @@ def _texts(world: World, number: int) -> None:
         raise Violation("I5", f"record {number}: users' texts were {sorted(before)}, are {sorted(now.values())}")
     rows = world.advoware.people[number]
     for entry_id, text in now.items():
-        if told(text) != told(expected.get(entry_id, "")) and not _left(model, rows[entry_id]):
+        if told(text) == told(expected.get(entry_id, "")):
+            continue
+        came_from = [n for n, was in expected.items() if n in now and told(was) == told(text) != told(now[n])]
+        if not _left(model, rows[entry_id]) and not any(_left(model, rows[n]) for n in came_from):
             raise Violation("I5", f"record {number}: the text of entry {entry_id} went to another entry")
     # A change of type moves a value with its text to another entry.
     changed = {act.letter for act in model.phase.acts if act.side == "E" and act.entered} | {""}

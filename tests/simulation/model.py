@@ -87,6 +87,8 @@ class Phase:
     """Letters of markers that came first in a remark by a person's hand, and are no value of that entry."""
     texts_vague: bool = False
     """A person edited an entry that the sync had just made: whose text it has, the model can't tell."""
+    tampered: bool = False
+    """A person changed a remark in Advoware."""
     mass: bool = False
     """A person cleared a whole side in one go."""
 
@@ -120,6 +122,7 @@ class RecordModel:
                 # The sync moved a text here, or away, in this phase: the model can't tell any more whose it is.
                 self.phase.texts_vague |= users_part(was.bemerkung, was.tlf)[1] != self.texts.get(entry_id, "")
             if was is not None and was.bemerkung != row.bemerkung:
+                self.phase.tampered = True
                 # A remark whose end is gone looks as if Advoware had cut it just before a crash, and may be mended.
                 self.phase.texts_vague |= bool(row.bemerkung) and was.bemerkung.startswith(row.bemerkung)
                 marker, former = users_part(row.bemerkung, row.tlf)[0], users_part(was.bemerkung, was.tlf)[0]
