@@ -116,7 +116,12 @@ class SimAdvoware(Side, AdvowareService):
             return Kommunikation(row.id, f"R{row.row}", row.tlf, row.bemerkung, row.online)
 
         letters = frozenset({letter_of(body.tlf)} - {""})
-        return self.writing(Call("A", "post", True, betnr, 0, letters, letter_of(body.tlf)), effect)
+        made = self.writing(Call("A", "post", True, betnr, 0, letters, letter_of(body.tlf)), effect)
+        worker = self.hub.current
+        if made is not None and worker is not None and (e := worker.seen.get(("E", betnr))) is not None and not e.dirty:
+            # The answer names the new entry: it was there, whatever a person does with it before it is read.
+            worker.proved.update((betnr, made.id, letter) for letter in letters if letter in e.held)
+        return made
 
     def update_kommunikation(self, betnr: int, komm_id: int, body: KommunikationWrite) -> Kommunikation | None:
         """See `AdvowareService.update_kommunikation`: the kommKz is ignored."""
