@@ -33,6 +33,9 @@ def espocrm_text(record: EspoRecord) -> str:
     return json.dumps(sorted(items))
 
 
+EDIT_BEATS_DELETE = 6
+"""The row of an edited entry whose old value EspoCRM no longer has."""
+
 REFUSAL_SECONDS = 86400.0
 """How long a refused value is not tried again: what a system takes may change with its settings."""
 
@@ -63,6 +66,7 @@ def base_after(
     *,
     moves: Mapping[int, int],
     unfinished: Iterable[int] = (),
+    given_up: Iterable[int] = (),
     forms: Mapping[int, MarkerForm] | None = None,
     refused: Mapping[str, float] | None = None,
     withheld: Iterable[str] = (),
@@ -70,11 +74,12 @@ def base_after(
     """The base after a run, from the last readings.
 
     `unfinished`: entries whose change of type is not carried out, so the type last read back stays the old one.
+    `given_up`: entries whose old value both sides have left and whose new one could not be sent: there is no base any more.
     `forms`: how much of a marker fitted into remarks written in this run.
     """
     held = items_by_key(record)
     entries: dict[int, BaseEntry] = {}
-    waiting = frozenset(unfinished)
+    waiting, left = frozenset(unfinished), frozenset(given_up)
     read = read_entries(beteiligter, view)
     live = {entry.key for entry in read if entry.synced and not entry.blank and entry.key in held}
     for entry in read:
@@ -89,7 +94,7 @@ def base_after(
             elif entry.stored is None and view.announced(entry) and not type_fits(entry.kz, item):
                 # Made for an item of the type that belongs to its kind, just before a crash: the type changed since.
                 now = replace(now, espo_type=KINDS[entry.kz].espo_type)
-        elif entry.base is None:
+        elif entry.base is None or entry.id in left:
             now = _entry(entry, None, fresh=entry.fresh, form=form)
         else:
             # Emptied before we first met it: no value is missing where EspoCRM lacks it too, or another entry holds it. Left
@@ -103,10 +108,12 @@ def base_after(
                 if entry.stored is not None and entry.stored.value == entry.base:
                     now = replace(now, espo_value=entry.stored.espo_value, espo_type=entry.stored.espo_type)
         entries[entry.id] = now
+    # A gone entry is needed no longer where another one knows the same item, and keeps it for a value that can't be sent.
+    known = live | {entry.base_key for entry in read if entry.base is not None}
     entries |= {
         entry_id: stored
         for entry_id, stored in view.remembered.items()
-        if entry_id not in entries and _still_needed(stored, held, live)
+        if entry_id not in entries and _still_needed(stored, held, known)
     }
     return Base(
         beteiligter.betnr,
@@ -126,12 +133,22 @@ def types_to_come(comparison: Comparison, record: EspoRecord) -> frozenset[int]:
     return frozenset(e.id for e in linked if e.stored and e.stored.espo_type == planned.get(e.key) != now[e.key])
 
 
-def _still_needed(stored: BaseEntry, held: Mapping[str, EspoItem], live: set[str]) -> bool:
-    """A gone entry is remembered as long as EspoCRM holds its value and no live entry does: its removal is still to come."""
+def given_up(comparison: Comparison, record: EspoRecord) -> frozenset[int]:
+    """Entries of row 6 whose new value is not in EspoCRM even now.
+
+    Should the old value come up there again, somebody has entered it: it is no longer this entry's.
+    """
+    held = items_by_key(record)
+    edited = [line.entry for line in comparison.lines if line.row.number == EDIT_BEATS_DELETE]
+    return frozenset(entry.id for entry in edited if entry.key not in held and entry.base_key not in held)
+
+
+def _still_needed(stored: BaseEntry, held: Mapping[str, EspoItem], known: set[str]) -> bool:
+    """A gone entry is remembered as long as EspoCRM holds its value and no entry knows it: its removal is still to come."""
     if stored.value is None or stored.fresh:
         return False
     key = canonical_key(stored.value)
-    return key in held and key not in live
+    return key in held and key not in known
 
 
 def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) -> dict[int, str | None]:

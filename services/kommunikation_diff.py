@@ -109,17 +109,19 @@ class _Items:
                 firsts.append(positions[-1])
         return min(firsts, default=None)
 
-    def take_partner(self, group: list[Entry | Gone], withheld: frozenset[str]) -> EspoItem | None:
+    def take_partner(self, group: list[Entry | Gone], withheld: frozenset[str], entered: frozenset[str]) -> EspoItem | None:
         """The first unclaimed item of the group's array whose type fits one of the group.
 
         None for a removal that waits for its release (`withheld`): a value that comes in meanwhile is a new one, and taken
         for the changed one it would remove the old one after all.
         Where a run was interrupted while it wrote e' into the entries of a group, those that have it claim it already:
-        the rest still gets what was intended for it.
+        the rest still gets what was intended for it. Not where a person has entered it meanwhile (`entered`): that entry is
+        the item's now.
         """
         for subject in group:
             intended = subject.intended if isinstance(subject, Entry) else None
-            item = self.claim(canonical_key(intended)) if intended else None
+            key = canonical_key(intended) if intended else ""
+            item = self.claim(key) if key and key not in entered else None
             if item is not None:
                 return item
         first = group[0]
@@ -173,8 +175,9 @@ def _based_lines(
             continue
         row = look_up(BaseIs.VALUE, state, espo if item is not None else EspoIs.MISSING)
         lines[subject.id] = Line(row, row.number, subject, item)
+    entered = newcomers | {s.key for s in subjects if isinstance(s, Entry) and s.changed and not s.blank}
     for group in vanished.values():
-        partner = items.take_partner(group, withheld)
+        partner = items.take_partner(group, withheld, frozenset(entered))
         for subject in group:
             espo = EspoIs.MISSING if partner is None else EspoIs.CHANGED
             row = look_up(BaseIs.VALUE, _advoware_state(subject), espo)
