@@ -249,12 +249,19 @@ def _left(model: RecordModel, row: Row) -> bool:
     return not row.letter or row.letter not in model.phase.held.get(row.id, ())
 
 
+def _held_by(world: World, number: int, letter: str) -> bool:
+    """Whether this record holds the letter, or held it for a while in this phase."""
+    phase = world.models[number].phase
+    passing = any(act.letter == letter and act.entered for act in phase.acts)
+    return letter in world.espocrm.letters(number) or letter in phase.looks or passing
+
+
 def _types(world: World, number: int) -> None:
     model = world.models[number]
     if model.phase.vague or not world.store.keeps_base:
         return
     for letter, item_type in model.phase.types.items():
-        holders = [n for n, m in world.models.items() if letter in world.espocrm.letters(n) or letter in m.phase.looks]
+        holders = [n for n in world.models if _held_by(world, n, letter)]
         rows = [row for row in _rows(world, number) if row.letter == letter]
         # Changed and changed back, it is as it was when it was last read: no change.
         if world.espocrm.types(number).get(letter) != item_type or model.phase.looks.get(letter) == item_type:

@@ -119,7 +119,10 @@ class RecordModel:
         for entry_id, row in after.items():
             was = before.get(entry_id)
             if was is not None and was != row:
-                # The sync moved a text here, or away, in this phase: the model can't tell any more whose it is.
+                # The sync moved a text here, or away, in this phase: the model can't tell any more whose it is. Nor where it
+                # was about to: the value has its new entry already, and this one would have been emptied next.
+                moving = (n for n, other in before.items() if other.letter == was.letter and n not in self.texts)
+                self.phase.texts_vague |= bool(was.letter) and any(n != entry_id for n in moving)
                 self.phase.texts_vague |= users_part(was.bemerkung, was.tlf)[1] != self.texts.get(entry_id, "")
             if was is not None and was.bemerkung != row.bemerkung:
                 self.phase.tampered = True
