@@ -171,7 +171,7 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
         before = noted.get(write.entry_id, before)
         old, new = canonical_key(before or ""), canonical_key(write.after_tlf)
         if write.after_tlf.strip():
-            # A replaced value that EspoCRM still holds has yet to leave, unless another entry keeps it there, or kept it then.
+            # A replaced value EspoCRM still holds has yet to leave, unless another entry keeps it there or kept it then.
             kept = any(key == old for entry_id, key in live.items() if entry_id != write.entry_id)
             kept |= bool(view.ids_of.get(old, frozenset()) - set(view.writes))
             if new in held and (before is None or old == new or old not in held or kept):
