@@ -79,6 +79,7 @@ def base_after(
     """
     held = items_by_key(record)
     entries: dict[int, BaseEntry] = {}
+    settled: dict[int, str | None] = {}
     waiting, left = frozenset(unfinished), frozenset(given_up)
     read = read_entries(beteiligter, view)
     live = {entry.key for entry in read if entry.synced and not entry.blank and entry.key in held}
@@ -100,6 +101,8 @@ def base_after(
             # Emptied before we first met it: no value is missing where EspoCRM lacks it too, or another entry holds it. Left
             # fresh, it would get the value back as soon as that other entry changes.
             agreed_gone = entry.blank and (entry.base_key not in held or entry.base_key in live)
+            if agreed_gone and not entry.slot:
+                settled[entry.id] = None
             if agreed_gone and form is MarkerForm.NONE:
                 # No room for a slot's marker: only this base tells that the entry is done with.
                 now = _entry(entry, None, fresh=False, form=form)
@@ -121,7 +124,7 @@ def base_after(
         dict(moves),
         refused=dict(refused or {}),
         withheld=tuple(sorted(set(withheld))),
-        agreed=still_agreed(beteiligter, view, set(held), live),
+        agreed={**still_agreed(beteiligter, view, set(held), live), **settled},
     )
 
 

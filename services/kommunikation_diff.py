@@ -165,12 +165,17 @@ def _based_lines(
     others = newcomers | {s.key for s in subjects if isinstance(s, Entry) and s.intended is None}
     for subject in subjects:
         state = _advoware_state(subject)
+        if isinstance(subject, Entry) and subject.settled:
+            # Its value had left both sides; should EspoCRM hold it again, somebody has entered it anew.
+            row = look_up(BaseIs.VALUE, state, EspoIs.MISSING)
+            lines[subject.id] = Line(row, row.number, subject)
+            continue
         item = None if _left_behind(subject, subject.base_key, others) else items.claim_base(subject)
         espo = EspoIs.SAME
         if item is None and isinstance(subject, Entry) and state is AdvowareIs.CHANGED:
             foreign = _left_behind(subject, subject.key, others)
             item, espo = None if foreign else items.claim(subject.key), EspoIs.AS_ADVOWARE
-        if item is None and not (isinstance(subject, Entry) and subject.settled):
+        if item is None:
             vanished.setdefault(subject.base_key, []).append(subject)
             continue
         row = look_up(BaseIs.VALUE, state, espo if item is not None else EspoIs.MISSING)
