@@ -157,7 +157,11 @@ class RecordModel:
             self.phase.texts_vague |= users_part(was.bemerkung, was.tlf)[1] != self.texts.pop(entry_id, "")
         self.phase.acts += [Act(letter, "A", entered=False) for letter in sorted(old) if letter not in new]
         # One of two entries with a value went: which of them had it first, only the base knows.
-        self.phase.acts += [Act(x, "A", entered=True, again=True) for x in sorted(old) if 0 < new[x] < old[x]]
+        fewer = [x for x in sorted(old) if 0 < new[x] < old[x]]
+        self.phase.acts += [Act(x, "A", entered=True, again=True) for x in fewer]
+        # Half-way through a change of type it was the new entry or the old one of a single value.
+        moving = {row.letter for n, row in before.items() if n not in self.texts}
+        self.phase.foreign |= moving & set(fewer)
         self.phase.touched |= {*old} ^ {*new} | {*entered}
         self.twins = max(self.twins, *(new[letter] for letter in entered), 1)
         return entered
