@@ -116,6 +116,7 @@ class RecordModel:
         """Take note of a person's edit in Advoware. Gives the letters entered."""
         old, new = live(before.values()), live(after.values())
         entered = []
+        just_made = before.keys() - self.texts.keys()
         for entry_id, row in after.items():
             was = before.get(entry_id)
             if was is not None and was != row:
@@ -160,7 +161,7 @@ class RecordModel:
         fewer = [x for x in sorted(old) if 0 < new[x] < old[x]]
         self.phase.acts += [Act(x, "A", entered=True, again=True) for x in fewer]
         # Half-way through a change of type it was the new entry or the old one of a single value.
-        moving = {row.letter for n, row in before.items() if n not in self.texts}
+        moving = {row.letter for n, row in before.items() if n in just_made}
         self.phase.foreign |= moving & set(fewer)
         self.phase.touched |= {*old} ^ {*new} | {*entered}
         self.twins = max(self.twins, *(new[letter] for letter in entered), 1)
