@@ -4,7 +4,8 @@
 # make check          format, lint, types
 # make chaos          two instances killed at will for five minutes (SECONDS=300 SEED=1)
 # make simulate       20,000 histories in one process, every fault and kill (HISTORIES=20000 SEED=0); all kill points
-.PHONY: run test check chaos simulate ready-to-test
+# make mutations      deliberate bugs, one at a time: each has to be noticed by simulation or kill test (ONLY=lease)
+.PHONY: run test check chaos simulate mutations ready-to-test
 .DEFAULT_GOAL := run
 
 PY := python_modules/bin/python
@@ -33,3 +34,6 @@ chaos: ready-to-test
 simulate: ready-to-test
 	$(PY) -m tests.simulation --histories $(or $(HISTORIES),20000) --seed $(or $(SEED),0)
 	$(PY) -m tests.simulation.kills
+
+mutations: ready-to-test
+	$(PY) -m tests.simulation.mutations --only "$(ONLY)"

@@ -54,7 +54,7 @@ def storeless(sandbox: Sandbox, shared_clients: Clients) -> World:
 
 
 @pytest.fixture(params=["markers", "store"])
-def world(request: pytest.FixtureRequest) -> World:
+def world(request: pytest.FixtureRequest, sandbox: Sandbox) -> World:  # noqa: ARG001 - named, so that it is made fresh
     """Both, one after the other: what they promise in common."""
     made: World = request.getfixturevalue("stored" if request.param == "store" else "storeless")
     return made

@@ -162,3 +162,76 @@ def test_a_dry_run_leaves_redis_as_it_is(stored: World, redis_url: str, prefix: 
     before = dump(redis_url, prefix)
     stored.run(pair, dry_run=True)
     assert dump(redis_url, prefix) == before
+
+
+@pytest.mark.parametrize(("system", "path"), [("advoware", "Beteiligte/"), ("espocrm", "CBeteiligte/")])
+def test_an_answer_that_ends_in_the_middle_is_a_bad_answer(
+    stored: World, redis_url: str, prefix: str, system: str, path: str
+) -> None:
+    pair, canary = linked(stored)
+    before = dump(redis_url, f"{prefix}data:base:")
+    assert before
+    people = stored.sandbox.advoware if system == "advoware" else stored.sandbox.espocrm
+    people.fault("truncate", method="GET", path=path, count=-1)
+    error = refused(stored, lambda: stored.run(pair), errors.BadAnswer)
+    assert str(pair.betnr) in str(error) or pair.espo_id in str(error)
+    assert stored.status(pair) == ("failed", str(error))
+    assert dump(redis_url, f"{prefix}data:base:") == before
+    stored.sandbox.fresh()
+    assert (stored.advoware_values(pair), stored.espo_values(pair)) == ([canary], [canary])
+    stored.assert_quiet(pair)
+
+
+def test_the_betnr_of_another_record_is_refused_and_touches_neither(stored: World) -> None:
+    pair, canary = linked(stored)
+    other, other_canary = linked(stored)
+    before = stored.known(pair), stored.known(other)
+    call = lambda: stored.manager.sync_bidirectional(pair.espo_id, other.betnr)  # noqa: E731 - one call, handed over
+    error = refused(stored, call, errors.RecordProblem)
+    assert pair.espo_id in str(error)
+    assert str(other.betnr) in str(error)
+    assert (stored.known(pair), stored.known(other)) == before
+    assert stored.advoware_values(pair) == [canary]
+    assert stored.advoware_values(other) == [other_canary]
+    stored.assert_quiet(other)
+    stored.assert_quiet(pair)
+
+
+def test_an_id_espocrm_does_not_know_is_refused_with_its_id(world: World) -> None:
+    betnr = world.sandbox.advoware.create(entry(address("canary"), 4))
+    unknown = "6b05265061e5d4fff"
+    error = refused(world, lambda: world.manager.sync_bidirectional(unknown, betnr), errors.RecordProblem)
+    assert unknown in str(error)
+
+
+@pytest.mark.parametrize("lost", ["betnr", "record"])
+def test_a_record_that_comes_back_goes_on_from_its_base(stored: World, lost: str) -> None:
+    pair, canary = linked(stored)
+    if lost == "betnr":
+        stored.sandbox.espocrm.put(pair.espo_id, betnr=None)
+    else:
+        stored.sandbox.espocrm.fault("status", method="GET", path=pair.espo_id, status=404)
+    refused(stored, lambda: stored.run(pair), errors.RecordProblem)
+    assert stored.status(pair)[0] == "parked"
+    if lost == "betnr":
+        stored.sandbox.espocrm.put(pair.espo_id, betnr=pair.betnr)
+    kept = address()
+    stored.add_items(pair, item(kept))
+    stored.swap_item(pair, canary, None)
+    stored.sync(pair)
+    assert stored.advoware_values(pair) == stored.espo_values(pair) == [kept]
+    assert stored.status(pair) == ("equal", "")
+
+
+@pytest.mark.parametrize("key", ["SANDBOX_ESPOCRM_NO_ROLE_KEY", "SANDBOX_ESPOCRM_READ_ONLY_KEY"])
+def test_a_user_without_the_right_is_told_so_and_nothing_is_half_done(sandbox: Sandbox, stored: World, key: str) -> None:
+    mine, theirs = number(), address()
+    pair = stored.pair([entry(mine, 1, "canary remark")], [item(theirs)])
+    with clients(sandbox, ESPOCRM_API_KEY=sandbox.environ[key]) as weak, pytest.raises(errors.Forbidden) as caught:
+        World(sandbox, weak, stored.state).sync(pair)
+    assert "canary" not in str(caught.value)
+    assert mine not in str(caught.value)
+    assert (stored.advoware_values(pair), stored.espo_values(pair)) == ([mine], [theirs])
+    stored.sync(pair)
+    assert stored.advoware_values(pair) == stored.espo_values(pair) == sorted([mine, theirs])
+    stored.assert_quiet(pair)

@@ -70,11 +70,11 @@ def test_five_changes_both_ways_cost_one_put_to_espocrm_and_one_write_an_entry(s
     stored.assert_quiet(pair)
 
 
-@pytest.mark.parametrize("options", [{}, {"allow_removals": True}])
-def test_a_deletion_is_believed_after_both_sides_were_read_twice(stored: World, options: dict[str, bool]) -> None:
+@pytest.mark.parametrize("released", [False, True])
+def test_a_deletion_is_believed_after_both_sides_were_read_twice(stored: World, *, released: bool) -> None:
     pair, values = linked(stored)
     stored.swap_item(pair, values[0], None)
-    stored.sync(pair, **options)
+    stored.sync(pair, allow_removals=released)
     assert stored.calls("espocrm") == ["GET record", "GET record"]
     assert stored.calls("advoware") == ["GET record", "GET record", "PUT record", "GET record"]
 
@@ -85,3 +85,28 @@ def test_a_dry_run_writes_nothing_and_tells_the_plan(world: World) -> None:
     assert world.writes() == []
     assert sorted(told["operation"] for told in result["plan"]) == ["add_item", "create_entry", "set_marker"]
     assert result["advoware_to_espocrm"]["phones_synced"] == 0
+
+
+def test_a_holder_found_costs_one_get_more(stored: World) -> None:
+    shared = [number(), number()]
+    stored.sandbox.espocrm.create(phones=[item(value, "Home") for value in shared])
+    pair, _ = linked(stored)
+    for value in shared:
+        stored.sandbox.advoware.add(pair.betnr, entry(value))
+    stored.sync(pair)
+    assert stored.calls("espocrm") == ["GET record", "GET list", "GET record", "GET record", "PUT record", "GET record"]
+
+
+def test_the_first_write_ever_asks_once_who_else_has_the_betnr(world: World) -> None:
+    pair = world.pair([], [item(number())])
+    world.sync(pair)
+    assert world.calls("espocrm") == ["GET record", "GET list"]
+    assert world.calls("advoware") == ["GET record", "GET record", "POST record", "GET record"]
+
+
+def test_an_adoption_writes_markers_and_leaves_espocrm_alone(world: World) -> None:
+    values = [number() for _ in range(3)]
+    pair = world.pair([entry(value) for value in values], [item(value) for value in values])
+    world.sync(pair)
+    assert [call for call in world.calls("espocrm") if not call.startswith("GET")] == []
+    assert world.calls("advoware") == ["GET record", "GET record", *["PUT record"] * 3, "GET record"]

@@ -118,6 +118,12 @@ def test_a_value_without_room_in_advoware_is_held_back_and_leaves_nothing_half(w
         {"getAnswer": "list"},
         {"noopPutNewRowId": False},
         {"parentRowIdOnKommChange": "changed"},
+        {"geaendertAmOnKommChange": "changed"},
+        {"putOmitted": "null"},
+        {"putKommKz": "apply"},
+        {"postStatus": "201"},
+        {"strictRowId": True},
+        {"errorBody": "text"},
     ],
 )
 def test_other_forms_of_advowares_answers_make_no_difference(world: World, switch: dict[str, Any]) -> None:
@@ -127,6 +133,57 @@ def test_other_forms_of_advowares_answers_make_no_difference(world: World, switc
     world.sync(pair)
     assert world.advoware_values(pair) == world.espo_values(pair) == sorted([mine, theirs])
     world.assert_quiet(pair)
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_an_answer_that_lacks_its_list_once_costs_nothing_but_time(world: World, which: int) -> None:
+    old, new = number(), number()
+    pair = world.pair([entry(old, 1, "Zentrale")], [item(old)])
+    world.sync(pair)
+    world.swap_item(pair, old, new)
+    world.sandbox.advoware.fault("omit", method="GET", path="Beteiligte/", member="kommunikation", after=which - 1)
+    until_quiet(world, pair)
+    assert world.advoware_values(pair) == world.espo_values(pair) == [new]
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_an_array_that_comes_shortened_with_a_change_beside_it_loses_nothing(world: World, kept: int) -> None:
+    values, new = [number(), number()], number()
+    pair = world.pair([entry(value) for value in values], [item(value) for value in values])
+    world.sync(pair)
+    world.sandbox.advoware.add(pair.betnr, entry(new))
+    for system, path, member in (
+        (world.sandbox.espocrm, "CBeteiligte/", "phoneNumberData"),
+        (world.sandbox.advoware, "Beteiligte/", "kommunikation"),
+    ):
+        system.fault("shorten", method="GET", path=path, member=member, keep=kept)
+    for _ in range(2):  # what both sides hide at once leaves nothing to do; the next run sees it
+        until_quiet(world, pair)
+    assert world.advoware_values(pair) == world.espo_values(pair) == sorted([*values, new])
+
+
+def test_a_refusal_for_one_call_holds_nothing_back_that_goes_by_itself(world: World) -> None:
+    """A 400 names the field and not the item: each new value is tried alone, so what was good all along arrives."""
+    values = [number() for _ in range(3)]
+    pair = world.pair([entry(value) for value in values], [])
+    body = '{"messageTranslation":{"label":"validationFailure","data":{"field":"phoneNumber","type":"valid"}}}'
+    world.sandbox.espocrm.fault("status", method="PUT", path="CBeteiligte/", status=400, body=body)
+    result = world.sync(pair)
+    assert world.espo_values(pair) == sorted(values)
+    assert result["held_back"] == []
+    world.assert_quiet(pair)
+
+
+def test_an_answer_that_comes_too_late_neither_doubles_nor_loses(stored: World) -> None:
+    value, mine = number(), number()
+    with clients(stored.sandbox, ADVOWARE_TIMEOUT_SECONDS="0.3", ESPOCRM_TIMEOUT_SECONDS="0.3") as hasty:
+        impatient = World(stored.sandbox, hasty, stored.state)
+        pair = impatient.pair([entry(mine)], [item(value, "Mobile")])
+        stored.sandbox.advoware.fault("slow_after", method="POST", path="Kommunikationen", seconds=0.6)
+        stored.sandbox.espocrm.fault("slow", method="PUT", path="CBeteiligte/", seconds=0.6)
+        until_quiet(impatient, pair, runs=8)
+    assert stored.advoware_values(pair) == stored.espo_values(pair) == sorted([mine, value])
+    stored.assert_quiet(pair)
 
 
 # --- people who edit while the sync works ----------------------------------------------------------------------------------
@@ -200,6 +257,49 @@ def test_an_array_that_espocrm_refuses_goes_without_the_culprit(stored: World) -
     result = stored.run(pair)
     assert stored.writes() == []
     assert sorted(told["value"] for told in result["held_back"]) == sorted(values[3:])
+
+
+@pytest.mark.parametrize(("when", "method"), [("before", "get_record"), ("after", "get_record"), ("after", "put_arrays")])
+def test_an_item_a_person_removes_while_another_is_added_stays_removed(world: World, when: str, method: str) -> None:
+    gone, kept, mine = number(), number(), number()
+    pair = world.pair([entry(gone), entry(kept)], [])
+    world.sync(pair)
+    world.sandbox.advoware.add(pair.betnr, entry(mine))
+    getattr(world.espocrm, when)(method, lambda: world.swap_item(pair, gone, None))
+    until_quiet(world, pair)
+    assert world.espo_values(pair) == world.advoware_values(pair) == sorted([kept, mine])
+
+
+def test_a_removal_in_the_moment_of_the_put_itself_loses_no_other_value(world: World) -> None:
+    """EspoCRM has no lock, so this one removal may be undone. That is all that may happen."""
+    gone, kept, mine = number(), number(), number()
+    pair = world.pair([entry(gone), entry(kept)], [])
+    world.sync(pair)
+    world.sandbox.advoware.add(pair.betnr, entry(mine))
+    world.espocrm.before("put_arrays", lambda: world.swap_item(pair, gone, None))
+    until_quiet(world, pair)
+    assert world.espo_values(pair) == world.advoware_values(pair)
+    assert set(world.espo_values(pair)) - {gone} == {kept, mine}
+
+
+@pytest.mark.parametrize(("when", "nth"), [("after", 1), ("before", 2), ("after", 3)])
+def test_an_entry_a_person_adds_or_types_into_a_slot_meanwhile_arrives(world: World, when: str, nth: int) -> None:
+    old, new, typed, added = number(), number(), number(), number()
+    pair = world.pair([entry(old), entry("", 1, slot(1))], [item(old)])
+    world.sync(pair)
+    free = next(one["id"] for one in world.entries(pair) if not one["tlf"])
+    world.add_items(pair, item(new))
+
+    def a_person() -> None:
+        world.sandbox.advoware.add(pair.betnr, entry(added, 6))
+        if not world.entry(pair, free)["tlf"]:
+            world.sandbox.advoware.fill(pair.betnr, free, typed)
+        else:
+            world.sandbox.advoware.add(pair.betnr, entry(typed))
+
+    getattr(world.advoware, when)("get_beteiligter", a_person, nth)
+    until_quiet(world, pair)
+    assert world.advoware_values(pair) == world.espo_values(pair) == sorted([old, new, typed, added])
 
 
 # --- what belongs to shared objects, copies and slots ----------------------------------------------------------------------

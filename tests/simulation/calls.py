@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tests.simulation.faults import NO_EFFECT, SLOW_SECONDS, read_error, write_error
-from tests.simulation.hub import DIE_AFTER, OK, Call, Hub, Seen, Worker
+from tests.simulation.hub import DIE_AFTER, OK, SLEEP_AFTER, Call, Hub, Seen, Worker
 from tests.simulation.values import letter_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Side:
         """One read. `held`: what of the answer is remembered as the worker's knowledge of this record."""
         order = self.hub.ask(call)
         self.reads += 1
-        if order not in {OK, DIE_AFTER, "shortened"}:
+        if order not in {OK, DIE_AFTER, SLEEP_AFTER, "shortened"}:
             self.hub.clock += SLOW_SECONDS if order == "slow" else 0.0
             raise read_error(order, self.system)
         result = effect(order)
@@ -38,8 +38,7 @@ class Side:
         if worker is not None and held is not None:
             worker.seen[self.system, call.record] = Seen(self.hub.steps, held(result), self.hub.clock)
             self._prove(worker, call.record)
-        if order == DIE_AFTER:
-            self.hub.die()
+        self.hub.after(order)
         return result
 
     @staticmethod
@@ -66,10 +65,9 @@ class Side:
 
         if order.startswith("slow"):
             self.hub.clock += SLOW_SECONDS
-        if order in {OK, DIE_AFTER}:
+        if order in {OK, DIE_AFTER, SLEEP_AFTER}:
             result = carried_out()
-            if order == DIE_AFTER:
-                self.hub.die()
+            self.hub.after(order)
             return result
         if order == "slow, later":
             self.later(call, carried_out)

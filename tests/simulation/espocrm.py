@@ -107,7 +107,9 @@ class EspoWorld:
     def put(self, number: int, arrays: dict[Art, Sequence[EspoItem]], *, by_sync: bool) -> None:
         """One PUT: all is checked before anything is stored."""
         cleaned = {art: self._checked(art, items) for art, items in arrays.items()}
-        if all(items == list(self.items(number, art)) for art, items in cleaned.items()):
+        # A type left out is the default one, but not the same as it: EspoCRM compares what was sent.
+        sent = {art: [replace(c, type=i.type) for c, i in zip(cleaned[art], arrays[art], strict=True)] for art in arrays}
+        if all(items == list(self.items(number, art)) for art, items in sent.items()):
             return
         for art, items in cleaned.items():
             self._store(self.records[number], art, items, by_sync=by_sync)
@@ -116,8 +118,6 @@ class EspoWorld:
 
     @staticmethod
     def _checked(art: Art, items: Sequence[EspoItem]) -> list[EspoItem]:
-        if len(items) > MOST_ITEMS:
-            raise _refused(art, "maxCount")
         cleaned = []
         for item in items:
             value: str | None = item.value
@@ -130,6 +130,8 @@ class EspoWorld:
                     raise _refused(art, "valid")
             item_type = "" if art is Art.EMAIL else item.type or "Mobile"
             cleaned.append(replace(item, value=value or "", type=item_type))
+        if len(items) > MOST_ITEMS:
+            raise _refused(art, "maxCount")
         return cleaned
 
     def _store(self, record: Record, art: Art, items: list[EspoItem], *, by_sync: bool) -> None:
@@ -169,8 +171,7 @@ class SimEspoCrm(Side, EspoCrmService):
         number = int(espo_id.removeprefix("rec"))
 
         def effect(order: str) -> EspoRecord:
-            if number not in self.world.records:
-                raise NotFound("EspoCRM: no such record.", system="EspoCRM", status=404)
+            self._check(number)
             return self.world.read(number, 1 if order == "shortened" else 0)
 
         def held(record: EspoRecord) -> set[str]:
@@ -193,7 +194,12 @@ class SimEspoCrm(Side, EspoCrmService):
         letters = frozenset(letter_of(item.value) for items in arrays.values() for item in items)
         call = Call("E", "put", True, number, 0, letters, " ".join(sorted(letters)))
         self.on_put(number, arrays)
-        self.writing(call, lambda: self.world.put(number, arrays, by_sync=True))
+
+        def effect() -> None:
+            self._check(number)
+            self.world.put(number, arrays, by_sync=True)
+
+        self.writing(call, effect)
 
     def find_holders(self, art: Art, values: Sequence[str], *, betnr: int | None) -> list[EspoListRow]:
         """See `EspoCrmService.find_holders`."""
@@ -236,6 +242,10 @@ class SimEspoCrm(Side, EspoCrmService):
             return [row for row in rows if after_id is None or row.id > after_id][:limit]
 
         return self.reading(Call("E", "linked"), effect)
+
+    def _check(self, number: int) -> None:
+        if number not in self.world.records:
+            raise NotFound("EspoCRM: no such record.", system="EspoCRM", status=404)
 
     def _row(self, record: Record) -> EspoListRow:
         return EspoListRow(f"rec{record.number}", record.number, self.world.moment(record.number))

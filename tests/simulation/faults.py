@@ -13,16 +13,29 @@ from services.errors import (
     TimedOut,
     Unreachable,
 )
+from tests.simulation.hub import SLEEP_AFTER
 
 if TYPE_CHECKING:
     from services.errors import SyncError
 
-READ_FAULTS = ("refused", "broken", "slow", "401", "429", "500", "503", "truncated", "member missing", "shortened")
+READ_FAULTS = (
+    "refused",
+    "broken",
+    "slow",
+    "401",
+    "429",
+    "500",
+    "503",
+    "truncated",
+    "member missing",
+    "shortened",
+    SLEEP_AFTER,
+)
 WRITE_FAULTS = (
     "refused", "lost before", "lost after", "slow, never", "slow, done", "slow, later", "401", "429",
-    "500 before", "500 after", "503 before", "truncated",
+    "500 before", "500 after", "503 before", "truncated", SLEEP_AFTER,
 )  # fmt: skip
-STORE_FAULTS = ("redis lost before", "redis lost after")
+STORE_FAULTS = ("redis lost before", "redis lost after", SLEEP_AFTER)
 
 NO_EFFECT = frozenset({"refused", "lost before", "slow, never", "401", "429", "500 before", "503 before"})
 """Write faults after which nothing was done."""

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from greenlet import getcurrent, greenlet
 
 from services.errors import SyncError
+from services.state_types import LEASE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
 
-OK, DIE_AFTER = "ok", "die after"
+OK, DIE_AFTER, SLEEP_AFTER = "ok", "die after", "sleep after"
 SECONDS_A_CALL = 0.05
+PAUSE_SECONDS = LEASE_SECONDS + 1
+"""How long a machine stands still after a call: just long enough for others to take what it held."""
 START = 1_800_000_000.0
 
 
@@ -92,6 +95,7 @@ class Hub:
         self.trace: list[str] = []
         self.inside = 0
         self.on_death: Callable[[Worker], None] = lambda _: None
+        self.on_sleep: Callable[[Worker], None] = lambda _: None
         self._main = getcurrent()
 
     def now(self) -> float:
@@ -128,6 +132,19 @@ class Hub:
             self.current.dead = True
             self.on_death(self.current)
         raise Killed
+
+    def after(self, order: str) -> None:
+        """What happens to the worker's machine between a call's effect and the moment the worker learns of it."""
+        if order == DIE_AFTER:
+            self.die()
+        if order == SLEEP_AFTER and self.current is not None and not self.inside:
+            # What comes next is the worker's own doing: a check of the lease, if the code under test has one. Where the
+            # scheduler could only pause it before a call, the write itself would be next, and that window is open.
+            self.on_sleep(self.current)
+            self.current.asleep = True
+            self.clock += PAUSE_SECONDS
+            if self.ask(Call("S", "awake")) == DIE_AFTER:
+                self.die()
 
     # ----------------------------------------------------------------------------------------- the scheduler's side
 

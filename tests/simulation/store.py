@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from services.errors import LeaseBusy, LeaseLost, Unreachable
 from services.state import MemoryState
 from services.state_types import LEASE_SECONDS, Lease
-from tests.simulation.hub import DIE_AFTER, OK, Call, Hub, Violation, Worker
+from tests.simulation.hub import DIE_AFTER, OK, SLEEP_AFTER, Call, Hub, Violation, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,8 @@ class SimLease(Lease):
 
     def check(self) -> None:
         """See `Lease.check`."""
-        self.store.stepped(Call("S", "check", what=self.espo_id), self._check)
+        # A pause between this and the arrival of the write is a window neither system can close (`Lease`): no sleep here.
+        self.store.stepped(Call("S", "check", what=self.espo_id), self._check, sleeps=False)
 
     def _check(self) -> None:
         if not self.ours:
@@ -64,13 +65,14 @@ class SimStore(MemoryState):
     def __init__(self, hub: Hub, *, keeps_base: bool) -> None:
         super().__init__(keeps_base=keeps_base, clock=hub.now)
         self.hub = hub
+        hub.on_sleep = self.sleep
         self.leases: dict[str, SimLease] = {}
         self.bases: dict[str, Base] = {}
         """As they are: writing them down and reading them back is what the tests of the store are about."""
         self.on_save: Callable[[str, Base | None, Base], None] = lambda *_: None
         self.conflicts_seen: dict[str, list[Mapping[str, Any]]] = {}
 
-    def stepped(self, call: Call, effect: Callable[[], Any], *, fails: bool = True) -> Any:
+    def stepped(self, call: Call, effect: Callable[[], Any], *, fails: bool = True, sleeps: bool = True) -> Any:
         """One call: stop, then the effect, in the ways the scheduler orders."""
         order = self.hub.ask(call)
         if order == "redis lost before" and fails:
@@ -82,9 +84,9 @@ class SimStore(MemoryState):
             self.hub.inside -= 1
         if order == "redis lost after" and fails:
             raise Unreachable("Redis can't be reached.", system="Redis", maybe_done=True)
-        if order == DIE_AFTER:
-            self.hub.die()
-        assert order in {OK, "redis lost before", "redis lost after"}, order
+        assert order in {OK, DIE_AFTER, SLEEP_AFTER, "redis lost before", "redis lost after"}, order
+        if sleeps or order != SLEEP_AFTER:
+            self.hub.after(order)
         return result
 
     def acquire(self, espo_id: str) -> SimLease:  # type: ignore[override]  # a lease of the simulation's own

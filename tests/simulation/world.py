@@ -54,6 +54,8 @@ class World:
         self.webhooks: list[int] = []
         self.espocrm.on_change = self._changed
         self.models: dict[int, RecordModel] = {}
+        self.only_marked: dict[int, list[Act]] = {}
+        """Record -> removals that only old markers speak of."""
         for number, record in enumerate(init["records"], start=1):
             self._fill(number, record)
         self._protect(init["protected"])
@@ -90,8 +92,14 @@ class World:
         self.models[number].phase.looks = self.espocrm.types(number)
         held = self.espocrm.letters(number)
         marked = {entry["letter"] for entry in record["entries"] if entry["marker"] in {"full", "hash"}}
-        # A marker says that both sides once agreed on the value: what is missing in EspoCRM was removed there.
-        self.models[number].phase.acts += [Act(letter, "E", entered=False) for letter in sorted(marked - held - {""})]
+        # A marker says that both sides once agreed on the value: what is missing in EspoCRM was removed, or changed there.
+        missing = [Act(letter, "E", entered=False) for letter in sorted(marked - held - {""})]
+        if held or not self.init["keeps_base"]:
+            self.models[number].phase.acts += missing
+        else:
+            # No base, no deletion: a store that knows nothing of the record must not take markers alone for a removal.
+            # An empty EspoCRM shows it for certain; what a person enters there may be what one of them was changed into.
+            self.only_marked[number] = missing
 
     def _protect(self, letters: list[str]) -> None:
         for key in [(art(letter), _key(letter)) for letter in letters]:
@@ -99,6 +107,8 @@ class World:
                 self.espocrm.protected.add(key)
 
     def _changed(self, number: int, by_sync: bool) -> None:
+        if not by_sync and "first contact" in self.models[number].phase.vague:
+            self.models[number].phase.acts += self.only_marked.pop(number, [])
         if not (by_sync and self.init["skip_own"]):
             self.webhooks.append(number)
 

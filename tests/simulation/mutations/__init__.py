@@ -215,27 +215,20 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a second crash makes announced writes forgotten",
-        "every step may be the last before a crash, twice in a row too (I7)",
+        "a user's text loses the blanks at its ends",
+        "the user's part of the remark is byte-identical (I5)",
         (
             (
-                RUN,
-                "        self._open = tuple(dict.fromkeys((*(announced(op) for op in writes), *self._open)))\n",
-                "        self._open = tuple(announced(op) for op in writes)\n",
+                "kommunikation_mapper.py",
+                '    return marker + " " + text if marker and text else klar(marker or text)\n',
+                '    return marker + " " + text.strip() if marker and text else klar(marker or text)\n',
             ),
         ),
     ),
     Mutation(
-        "what was proved before a crash is guessed again",
+        "what an interrupted run had proved is forgotten",
         "base follows proof, also when the marker could not be set any more",
-        (
-            (
-                BASE,
-                "            if new in held and (before is None or old == new or old not in held or kept):\n",
-                "            if False and kept:\n",
-            ),
-            (RUN, "            self._note_agreed()\n", "            self._note = None\n"),
-        ),
+        ((BASE, "    return {**noted, **agreed}\n", "    return {}\n"),),
     ),
     Mutation(
         "writes are not announced",
@@ -251,12 +244,18 @@ MUTATIONS = (
     Mutation(
         "a deleted entry is forgotten at once",
         "a deletion in Advoware reaches EspoCRM, whichever run comes first (I3)",
-        ((BASE, "    return key in held and key not in live\n", "    return False and key in held\n"),),
+        ((BASE, "    return key in held and key not in known\n", "    return False and key in held\n"),),
     ),
     Mutation(
-        "of two changed values one is dropped",
-        "a conflict keeps both (I2)",
-        ((ROWS, "                self.create(line, partner.value, new_kz_for(partner))\n", ""),),
+        "a conflict is not listed",
+        "of two values the one that gives way is kept, or on a list that people read (I2)",
+        (
+            (
+                JUDGE,
+                '        self.conflicts.append(finding(f"conflict:{digest}", line, "both sides changed the value", **values))\n',
+                '        finding(f"conflict:{digest}", line, "both sides changed the value", **values)\n',
+            ),
+        ),
     ),
     Mutation(
         "the user's text goes with an emptied value",
@@ -275,9 +274,15 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "the plan goes on after a reading showed another's edit",
-        "what a person typed is not written over (I2)",
-        ((RUN, "            if ready and self._failure is None and _others(", "            if False and _others("),),
+        "Advoware is not read again after EspoCRM was written",
+        "what a person typed meanwhile is not written over (I2)",
+        (
+            (
+                RUN,
+                "            if written is None or (writes and self._moved(espocrm=False, advoware=True)):\n",
+                "            if written is None:\n",
+            ),
+        ),
     ),
     Mutation(
         "a failed record is not due again",
