@@ -111,8 +111,8 @@ def base_after(
                 if entry.stored is not None and entry.stored.value == entry.base:
                     now = replace(now, espo_value=entry.stored.espo_value, espo_type=entry.stored.espo_type)
         entries[entry.id] = now
-    # A gone entry is needed no longer where another one knows the same item, and keeps it for a value that can't be sent.
-    known = live | {entry.base_key for entry in read if entry.base is not None}
+    # A gone entry is needed no longer where another one is linked with the same item; holding the value alone is not enough.
+    known = {canonical_key(entry.value) for entry in entries.values() if entry.value is not None}
     entries |= {
         entry_id: stored
         for entry_id, stored in view.remembered.items()

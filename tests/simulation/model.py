@@ -67,6 +67,8 @@ class Act:
     side: str
     entered: bool
     again: bool = False
+    copied: bool = False
+    """A new entry with the marker of another: a filled base store knows that it has no base."""
 
 
 @dataclass
@@ -148,7 +150,15 @@ class RecordModel:
             if row.kz == 5 or not row.letter or (was is not None and was.letter == row.letter):
                 continue
             held = self.phase.held.setdefault(entry_id, {was.letter} if was is not None and was.letter else set())
-            self.phase.acts.append(Act(row.letter, "A", entered=True, again=row.letter in held or self._marked(row)))
+            self.phase.acts.append(
+                Act(
+                    row.letter,
+                    "A",
+                    entered=True,
+                    again=row.letter in held or (was is not None and self._marked(row)),
+                    copied=was is None and self._marked(row),
+                )
+            )
             entered.append(row.letter)
             if not sendable(row.letter):
                 self.shadows.setdefault(entry_id, set()).update(held, {was.letter} if was is not None else ())
@@ -192,9 +202,12 @@ class RecordModel:
         last = acts[-1]
         if not last.entered:
             return False
-        if all((act.entered and not act.again) or act.side == last.side for act in acts):
+        if all((act.entered and not self._again(act)) or act.side == last.side for act in acts):
             return True
-        return last.side == "A" and not last.again
+        return last.side == "A" and not self._again(last)
+
+    def _again(self, act: Act) -> bool:
+        return act.again or (act.copied and bool(self.phase.vague))
 
     def must_not_be(self, letter: str) -> bool:
         """Whether this letter must be on neither side (I3)."""
