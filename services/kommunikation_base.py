@@ -92,7 +92,7 @@ def base_after(
             now = _entry(entry, entry.tlf, fresh=False, item=item, form=form)
             if entry.id in waiting and entry.stored is not None:
                 now = replace(now, espo_type=entry.stored.espo_type)
-            elif entry.stored is None and view.announced(entry) and not type_fits(entry.kz, item):
+            elif entry.stored is None and view.brought(entry) and not type_fits(entry.kz, item):
                 # Made for an item of the type that belongs to its kind, just before a crash: the type changed since.
                 now = replace(now, espo_type=KINDS[entry.kz].espo_type)
         elif entry.base is None or entry.id in left:

@@ -160,6 +160,12 @@ class BaseView:
         ours = (*self.writes.get(0, ()), *self.writes.get(raw.id, ()))
         return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)
 
+    def brought(self, raw: Kommunikation | Entry) -> bool:
+        """Whether that write brought the value, too, from EspoCRM; one that adopts an entry only sets its marker."""
+        ours = (*self.writes.get(0, ()), *self.writes.get(raw.id, ()))
+        whole = (w for w in ours if w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung)
+        return any(w.before_tlf != w.after_tlf for w in whole)
+
     def arrived(self, raw: Kommunikation) -> str | None:
         """The value an interrupted run wrote here together with a marker that is gone since; None: there is no such write.
 

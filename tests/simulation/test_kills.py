@@ -24,3 +24,11 @@ def test_a_crash_at_any_call_of_a_mixed_plan_changes_nothing_in_the_end() -> Non
     points, found = try_all(itertools.islice(corpus.crowds(), 0, None, PART))
     assert not found, found[0]
     assert points > 200
+
+
+def test_two_crashes_in_a_row_change_nothing_either() -> None:
+    # An adopted entry whose kind does not fit its item must not be taken for one of a change of type.
+    adopted = (one for one in corpus.singles() if one.name.startswith("row 14, both"))
+    points, found = try_all(itertools.islice(adopted, 1), twice=True)
+    assert not found, found[0]
+    assert points > 500
