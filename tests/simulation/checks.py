@@ -268,6 +268,8 @@ def _types(world: World, number: int) -> None:
             continue
         if letter in model.phase.touched or holders != [number] or len(rows) != 1 or rows[0].kz in {4, 8, 11, 12}:
             continue
+        if sum(letter in letters for letters in model.phase.held.values()) > 1:
+            continue  # several entries mirrored the item meanwhile: whose kind its type is about nobody can tell
         # Advoware shows no kommKz: which kind an entry has the sync knows from its marker.
         match = MARKER.fullmatch(users_part(rows[0].bemerkung, rows[0].tlf)[0])
         kz = int(match[3]) if match and match[3] else rows[0].kz
