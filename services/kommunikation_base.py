@@ -36,6 +36,9 @@ def espocrm_text(record: EspoRecord) -> str:
 EDIT_BEATS_DELETE = 6
 """The row of an edited entry whose old value EspoCRM no longer has."""
 
+REFILL = 10
+"""The row of an emptied entry that gets EspoCRM's changed value."""
+
 REFUSAL_SECONDS = 86400.0
 """How long a refused value is not tried again: what a system takes may change with its settings."""
 
@@ -67,6 +70,7 @@ def base_after(
     moves: Mapping[int, int],
     unfinished: Iterable[int] = (),
     given_up: Iterable[int] = (),
+    to_fill: Iterable[int] = (),
     forms: Mapping[int, MarkerForm] | None = None,
     refused: Mapping[str, float] | None = None,
     withheld: Iterable[str] = (),
@@ -75,12 +79,13 @@ def base_after(
 
     `unfinished`: entries whose change of type is not carried out, so the type last read back stays the old one.
     `given_up`: entries whose old value both sides have left and whose new one could not be sent: there is no base any more.
+    `to_fill`: emptied entries that are to get the value EspoCRM has instead (row 10), when its direction comes.
     `forms`: how much of a marker fitted into remarks written in this run.
     """
     held = items_by_key(record)
     entries: dict[int, BaseEntry] = {}
     settled: dict[int, str | None] = {}
-    waiting, left = frozenset(unfinished), frozenset(given_up)
+    waiting, left, filled = frozenset(unfinished), frozenset(given_up), frozenset(to_fill)
     read = read_entries(beteiligter, view)
     live = {entry.key for entry in read if entry.synced and not entry.blank and entry.key in held}
     for entry in read:
@@ -101,7 +106,7 @@ def base_after(
             # Emptied before we first met it: no value is missing where EspoCRM lacks it too, or another entry holds it. Left
             # fresh, it would get the value back as soon as that other entry changes.
             agreed_gone = entry.blank and (entry.base_key not in held or entry.base_key in live)
-            if agreed_gone and not entry.slot:
+            if agreed_gone and not entry.slot and entry.id not in filled:
                 settled[entry.id] = None
             if agreed_gone and form is MarkerForm.NONE:
                 # No room for a slot's marker: only this base tells that the entry is done with.
@@ -144,6 +149,11 @@ def given_up(comparison: Comparison, record: EspoRecord) -> frozenset[int]:
     held = items_by_key(record)
     edited = [line.entry for line in comparison.lines if line.row.number == EDIT_BEATS_DELETE]
     return frozenset(entry.id for entry in edited if entry.key not in held and entry.base_key not in held)
+
+
+def to_fill(comparison: Comparison) -> frozenset[int]:
+    """Emptied entries for which EspoCRM has another value (row 10)."""
+    return frozenset(line.entry.id for line in comparison.lines if line.row.number == REFILL)
 
 
 def _still_needed(stored: BaseEntry, held: Mapping[str, EspoItem], known: set[str]) -> bool:

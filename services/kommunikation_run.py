@@ -35,6 +35,7 @@ from services.kommunikation_base import (
     given_up,
     items_by_key,
     spoilt,
+    to_fill,
     types_to_come,
     without_undecided,
 )
@@ -481,6 +482,7 @@ class Run:
             moves=plan.moves,
             unfinished=plan.unfinished | types_to_come(plan.comparison, self._record),
             given_up=given_up(plan.comparison, self._record),
+            to_fill=to_fill(plan.comparison),
             forms=self._new_forms,
             refused=self._refused,
             withheld=plan.withheld,

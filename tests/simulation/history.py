@@ -102,7 +102,7 @@ class History:
     def _pass(self, number: int, calls: int, order: str) -> bool:
         worker = self.hub.workers[number]
         if worker.thread is None or worker.asleep:
-            return False
+            return calls == 0
         while worker.call is not None and (calls > 0 or worker.call.system == "S"):
             system = worker.call.system != "S"
             calls -= system
