@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from services.errors import InvalidInput
 from services.flow_batch import EVENT_IDS, Batch, Outcome
 from services.flow_pass import PassStatus, begin_pass, note_recent, pass_status, poll_espocrm, recent, want_pass
-from services.flow_slots import count_slots
 from services.flow_wiring import Wiring, wiring
 
 if TYPE_CHECKING:
@@ -105,6 +104,8 @@ def reconcile() -> dict[str, Any]:
 
 def cleanup() -> dict[str, Any]:
     """Counts slots, reports who has too many, drops what is past its retention."""
+    from services.flow_slots import count_slots
+
     wired = wiring()
     return {"summary": count_slots(wired) | {"journal_entries_dropped": wired.state.cleanup()}}
 

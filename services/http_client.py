@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import random
 import threading
 import time
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ NOT_JSON: Final = object()
 _CONNECT_SECONDS = 10.0
 _PARALLEL_CALLS = 20
 _TRIES = 3
+_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 _WORTH_REPEATING = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 _INVALID: tuple[type[SyncError], str] = (Validation, "refused the request as invalid")
 _BY_STATUS: dict[int, tuple[type[SyncError], str]] = {
@@ -129,7 +131,7 @@ class HttpClient:
 
         Raises `Unreachable`, `TimedOut` (each with `maybe_done`), `BadAnswer`.
         """
-        import httpx
+        from services.lean_httpx import httpx
 
         limit = call.seconds or self._seconds
         system, what = self.system, call.what
@@ -153,7 +155,7 @@ class HttpClient:
         raise failure
 
     def _exchange(self, call: Call, limit: float) -> Answer:
-        import httpx
+        from services.lean_httpx import httpx
 
         deadline = time.monotonic() + limit
         first = min(limit, _CONNECT_SECONDS)
@@ -177,7 +179,7 @@ class HttpClient:
             return Answer(response.status_code, headers, bytes(body))
 
     def _pool(self) -> httpx.Client:
-        import httpx
+        from services.lean_httpx import httpx
 
         with self._lock:
             if self._closed:
@@ -236,7 +238,7 @@ def usable_address(text: str) -> bool:
 @functools.cache
 def _tls() -> ssl.SSLContext:
     """The authorities that are trusted; loading them takes longer than a call, so both clients share them."""
-    import httpx
+    from services.lean_httpx import httpx
 
     return httpx.create_ssl_context()
 
@@ -263,26 +265,23 @@ def repeat_read(attempt: Callable[[float], T], *, seconds: float) -> T:
     `attempt` gets its time limit (`seconds`, or what is left). Repeated: a broken or refused connection, 502, 503, 504;
     a time-out and a bad answer once only (a server that is slow or confused gets no better by being asked more).
     """
-    from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
-
     deadline = time.monotonic() + READ_SECONDS
-    seen_once: set[type] = set()
+    failed: list[SyncError] = []
+    while True:
+        try:
+            return attempt(min(seconds, deadline - time.monotonic()))
+        except (Unreachable, ServerError, BadAnswer) as error:
+            # Less than a second left would only turn the cause into a time-out.
+            time_left = deadline - time.monotonic() > 1
+            failed.append(error)
+            if len(failed) == _TRIES or not time_left or not _worth_repeating(failed):
+                raise
+        time.sleep(random.uniform(0, min(_PAUSE_SECONDS * 2 ** len(failed), _LONGEST_PAUSE_SECONDS)))  # noqa: S311 - jitter
 
-    def worth_repeating(state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        kind = type(error)
-        if isinstance(error, TimedOut | BadAnswer):
-            repeat = kind not in seen_once
-            seen_once.add(kind)
-        else:
-            repeat = isinstance(error, Unreachable) or (isinstance(error, ServerError) and error.status in _WORTH_REPEATING)
-        # Less than a second left would only turn the cause into a time-out.
-        return repeat and deadline - time.monotonic() > 1
 
-    retrying = Retrying(
-        stop=stop_after_attempt(_TRIES),
-        wait=wait_random_exponential(multiplier=0.2, max=2),
-        retry=worth_repeating,
-        reraise=True,
-    )
-    return retrying(lambda: attempt(min(seconds, deadline - time.monotonic())))
+def _worth_repeating(failed: list[SyncError]) -> bool:
+    """Whether one more try may help after these failures."""
+    error = failed[-1]
+    if isinstance(error, TimedOut | BadAnswer):
+        return all(type(earlier) is not type(error) for earlier in failed[:-1])
+    return isinstance(error, Unreachable) or (isinstance(error, ServerError) and error.status in _WORTH_REPEATING)

@@ -27,11 +27,8 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Self
 
-import redis
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.retry import Retry
-
 from services.errors import Unconfigured
+from services.lean_redis import ExponentialWithJitterBackoff, Retry, redis
 from services.state_forms import GONE_SECONDS, from_json, keyed_digest, status_from_json, status_to_json, to_json
 from services.state_redis_due import RedisDueList
 from services.state_redis_lease import RedisBases

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import redis
-
 from services.errors import Bug, RetryLater, ServerError, Unreachable
+from services.lean_redis import redis
 from services.state_seal import OpenSeal
 
 if TYPE_CHECKING:

@@ -64,7 +64,7 @@ class RedisTokenCache:
 
     def get(self, key: str) -> str | None:
         """Give the token, or None if there is none or its time is over."""
-        import redis
+        from services.lean_redis import redis
 
         try:
             value = self._redis.get(self._prefix + key)
@@ -76,7 +76,7 @@ class RedisTokenCache:
 
     def put(self, key: str, token: str, seconds: float) -> None:
         """Keep the token for so many seconds."""
-        import redis
+        from services.lean_redis import redis
 
         self._fallback.put(key, token, seconds)
         try:
@@ -86,7 +86,7 @@ class RedisTokenCache:
 
     def drop(self, key: str) -> None:
         """Forget the token."""
-        import redis
+        from services.lean_redis import redis
 
         self._fallback.drop(key)
         try:

@@ -38,6 +38,7 @@ def provision(*, dev: bool = False) -> None:
     with ThreadPoolExecutor() as pool:  # each waits for the network half of the time
         for part in (pool.submit(_npm_packages), pool.submit(_virtual_environment, _LEVELS[dev])):
             part.result()
+    _compile()
     if dev:
         redis_server()
         browser()
@@ -92,6 +93,13 @@ def _virtual_environment(requirements: str) -> None:
             "pip",
         )
         stamp.write_text(wanted[_LEVELS.index(requirements)], encoding="utf-8")
+
+
+def _compile() -> None:
+    """Compile what each step process imports: where PYTHONDONTWRITEBYTECODE is set, it would do so with every call."""
+    motia = ROOT / "node_modules" / "@motiadev" / "core" / "dist" / "src" / "python"
+    command = [PYTHON, "-m", "compileall", "-q", ROOT / "services", ROOT / "steps", motia]
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def _make_venv() -> None:
