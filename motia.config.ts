@@ -11,6 +11,7 @@ import endpointPlugin from '@motiadev/plugin-endpoint/plugin'
 import logsPlugin from '@motiadev/plugin-logs/plugin'
 import observabilityPlugin from '@motiadev/plugin-observability/plugin'
 import statesPlugin from '@motiadev/plugin-states/plugin'
+import { bell } from './gate/bell.ts'
 import { forgetOldTraces } from './gate/old-traces.ts'
 import { LivingCronLock } from './gate/cron-lock.ts'
 import { installGate, isOwnPage } from './gate/gate.ts'
@@ -35,7 +36,7 @@ function configure() {
     redis: { useMemoryServer: false, ...redis },
     adapters: { events, cron: new LivingCronLock(redis) },
     plugins: [observabilityPlugin, statesPlugin, endpointPlugin, logsPlugin, bullmqPlugin],
-    app: (app) => installGate(app, settings, () => events.connection.status === 'ready'),
+    app: (app) => installGate(app, settings, () => events.connection.status === 'ready', bell(events.connection)),
     streamAuth: {
       contextSchema: { type: 'object', properties: {} },
       authenticate: ({ headers }) => {

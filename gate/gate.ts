@@ -7,6 +7,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type Express, type NextFunction, type Request, type Response, Router } from 'express'
+import type { Bell } from './bell.ts'
 import { readBody } from './body.ts'
 import { MAX_IDS, readAdvoware, readEspo } from './payload.ts'
 import type { Settings } from './settings.ts'
@@ -39,11 +40,11 @@ interface Layer {
 /** Says that the gate let a request in; the step refuses everything else. New for every process, inherited by its steps. */
 const STEP_KEY = (process.env.KOMM_GATE_KEY ??= randomBytes(24).toString('hex'))
 
-/** Puts the gate before everything else of `app`. `redisReady`: false while no event could be queued. */
-export function installGate(app: Express, settings: Settings, redisReady: () => boolean): void {
+/** Puts the gate before everything else of `app`. `redisReady`: false while no event could be queued. `ring`: notes as due. */
+export function installGate(app: Express, settings: Settings, redisReady: () => boolean, ring: Bell): void {
   app.disable('x-powered-by')
   app.use(lastWord(app))
-  app.use('/webhooks', webhooks(settings, redisReady))
+  app.use('/webhooks', webhooks(settings, redisReady, ring))
   app.use((req: Request, res: Response, next: NextFunction) => {
     if (res.locals.passed) next()
     else if (settings.workbench && !isStepEndpoint(app, req.path)) {
@@ -58,7 +59,7 @@ export function installGate(app: Express, settings: Settings, redisReady: () => 
   })
 }
 
-function webhooks(settings: Settings, redisReady: () => boolean): Router {
+function webhooks(settings: Settings, redisReady: () => boolean, ring: Bell): Router {
   const router = Router()
   // A map: of an object, `__proto__` and `constructor` would be sources as well.
   const sources = new Map(Object.entries({ espocrm: fromEspo, advoware: fromAdvoware }))
@@ -75,7 +76,7 @@ function webhooks(settings: Settings, redisReady: () => boolean): Router {
       if (problem) res.setHeader('Connection', 'close')
       req.body = body
       try {
-        receive(req, res, next, settings, problem || (redisReady() ? 0 : 503))
+        receive(req, res, next, settings, problem || (redisReady() ? 0 : 503), ring)
       } catch (error) {
         next(error) // here we are called by the stream: what is thrown would end the process
       }
@@ -89,7 +90,7 @@ function webhooks(settings: Settings, redisReady: () => boolean): Router {
  * EspoCRM's delivery. It comes again only after 401, 403, 404, 405, 408, 500, 503 or a lost connection; 400, 409, 413, 422,
  * 429, 502 and 504 lose the event for good and 410 deletes the webhook: so whatever is wrong here is a 401 or a 503.
  */
-function fromEspo(req: Request, res: Response, next: NextFunction, settings: Settings, problem: number): void {
+function fromEspo(req: Request, res: Response, next: NextFunction, settings: Settings, problem: number, ring: Bell): void {
   if (problem) {
     log('warn', 'An EspoCRM webhook could not be taken now; it comes again.', { cause: problem })
     return refuse(res, 503, 'Not now, please come again.')
@@ -104,18 +105,18 @@ function fromEspo(req: Request, res: Response, next: NextFunction, settings: Set
   if (dropped) log('warn', 'Items of an EspoCRM webhook had no usable id.', { webhookId, dropped })
   if (ids.length > MAX_IDS) return refuse(res, 503, 'Too many items for one request.')
   if (ids.length === 0) return void res.status(200).json({ status: 'received', ids: 0 })
-  pass(req, res, next, { ids, attributes, webhookId })
+  passRung(req, res, next, { ids, attributes, webhookId }, ring(ids))
 }
 
 /** A script or trigger at the firm that tells which Beteiligte have changed in Advoware. */
-function fromAdvoware(req: Request, res: Response, next: NextFunction, _settings: Settings, problem: number): void {
+function fromAdvoware(req: Request, res: Response, next: NextFunction, _: Settings, problem: number, ring: Bell): void {
   if (problem === 413) return refuse(res, 413, 'The body is too large.')
   if (problem) return refuse(res, problem, problem === 503 ? 'Not now, please come again.' : 'The body could not be read.')
   const ids = readAdvoware(Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0))
   if (ids === undefined) return refuse(res, 400, 'The body must be {"ids": [betNr, ...]} with positive whole numbers.')
   if (ids.length > MAX_IDS) return refuse(res, 413, `At most ${MAX_IDS} ids a request.`)
   if (ids.length === 0) return void res.status(200).json({ status: 'received', ids: 0 })
-  pass(req, res, next, { ids })
+  passRung(req, res, next, { ids }, ring(ids.map((betNr) => `betnr:${betNr}`)))
 }
 
 /**
@@ -142,6 +143,19 @@ function lastWord(app: Express) {
 function statusOf(error: unknown): number {
   const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500
+}
+
+/** Hands the request on when Redis has what it reports; else whoever sent it comes again. */
+function passRung(req: Request, res: Response, next: NextFunction, body: Record<string, unknown>, rung: Promise<void>): void {
+  rung
+    .then(
+      () => pass(req, res, next, body),
+      () => {
+        log('warn', 'A webhook could not be noted in Redis; it has to come again.', {})
+        refuse(res, 503, 'Not now, please come again.')
+      },
+    )
+    .catch(next)
 }
 
 /** Hands the request on with nothing of the client in it but `body`: no header, no query, no raw body. */

@@ -12,6 +12,8 @@ export interface Rung {
 export const MAX_IDS = 1000
 
 const ESPO_ID = /^[A-Za-z0-9_-]{1,36}$/
+/** Ten digits, as in services/flow_events.py. */
+const MAX_BETNR = 9_999_999_999
 const ATTRIBUTE = /^[A-Za-z][A-Za-z0-9]{0,99}$/
 
 /** The items of a signed delivery: unusable ones are counted and left out, so that they can't lose the others. */
@@ -56,7 +58,7 @@ export function readAdvoware(body: Buffer): string[] | undefined {
 
 function betNr(item: unknown): number | undefined {
   const value = isObject(item) ? (item.betNr ?? item.betnr) : item
-  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 && value <= MAX_BETNR ? value : undefined
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -7,11 +7,11 @@ killed process or a failed system delays a change and never loses it. A key of t
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from services.errors import InvalidInput
-from services.flow_batch import EVENT_IDS, Batch, Outcome
+from services.flow_batch import Batch, Outcome
+from services.flow_events import GRACE_SECONDS, betnr_key, checked, events_of, parsed
 from services.flow_pass import PassStatus, begin_pass, note_recent, pass_status, poll_espocrm, recent, want_pass
 from services.flow_wiring import Wiring, wiring
 
@@ -20,33 +20,30 @@ if TYPE_CHECKING:
 
 __all__ = ["accept", "cleanup", "detect", "reconcile", "request_pass", "status", "sync"]
 
-GRACE_SECONDS = 90.0
-"""An event has this long before `reconcile` sends out another one for the same record."""
-
 DUE_AT_ONCE = 1000
 WALK_DEFAULT = 100
 
-_ESPO_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
-_BETNR = re.compile(r"[1-9][0-9]{0,9}")
-
 
 def accept(ids: Sequence[str], quelle: str) -> list[dict[str, Any]]:
-    """Remembers reported ids as due and gives the events to emit. Raises `InvalidInput`, or what Redis says."""
-    wanted = _checked(ids, quelle)
+    """Remembers reported ids as due and gives the events to emit. Raises `InvalidInput`, or what Redis says.
+
+    What a webhook does, for callers without Motia: there the gate rings (gate/bell.ts) and the step emits.
+    """
+    wanted = checked(ids, quelle)
     wired = wiring()
-    keys = wanted if quelle == "espocrm" else [_betnr_key(betnr) for betnr in wanted]
+    keys = wanted if quelle == "espocrm" else [betnr_key(betnr) for betnr in wanted]
     if keys:
         wired.state.ring(keys, delay=GRACE_SECONDS)
-    return _events(wanted, quelle)
+    return events_of(wanted, quelle)
 
 
 def detect(data: Any) -> dict[str, Any]:
     """Looks at both sides of each record and says which direction has work."""
-    ids, quelle = _parsed(data)
+    ids, quelle = parsed(data)
     wired = wiring()
     batch = Batch(wired)
     espo_ids = _resolve(wired, ids) if quelle == "advoware" else ids
-    looks = batch.each(espo_ids, wired.manager.look_at_record, only_due=not data.get("walk"))
+    looks = batch.each(espo_ids, lambda: wired.manager.look_at_record, only_due=not data.get("walk"))
     to_espocrm = [look.espo_id for look in looks if look.result and look.result["writes_espocrm"]]
     to_advoware = [
         look.espo_id
@@ -60,25 +57,25 @@ def detect(data: Any) -> dict[str, Any]:
     batch.settle(look for look in looks if look.espo_id not in {*to_espocrm, *to_advoware})
     summary = batch.summary() | {"to_espocrm": len(to_espocrm), "to_advoware": len(to_advoware)}
     return {
-        "to_espocrm": _events(to_espocrm, "reconcile", **more),
-        "to_advoware": _events(to_advoware, "reconcile", **more),
+        "to_espocrm": events_of(to_espocrm, "reconcile", **more),
+        "to_advoware": events_of(to_advoware, "reconcile", **more),
         "summary": summary,
     }
 
 
 def sync(data: Any, direction: str) -> dict[str, Any]:
     """Carries out one direction for each record. `follow_up`: events for the other direction, where it has work now."""
-    ids, quelle = _parsed(data)
+    ids, quelle = parsed(data)
     wired = wiring()
     batch = Batch(wired)
     stop = bool(data.get("stop_removals"))
-    outcomes = batch.each(ids, lambda espo_id: wired.manager.sync_record(espo_id, direction, stop_removals=stop))
+    outcomes = batch.each(ids, lambda: partial(wired.manager.sync_record, direction=direction, stop_removals=stop))
     note_recent(wired, [outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["plan"]])
     other = {outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["pending"]}
     batch.settle(outcome for outcome in outcomes if outcome.espo_id not in other)
     more = {"stop_removals": True} if stop else {}
     follow_up = [outcome.espo_id for outcome in outcomes if outcome.espo_id in other]
-    return {"follow_up": _events(follow_up, quelle, **more), "summary": batch.summary() | {"follow_up": len(follow_up)}}
+    return {"follow_up": events_of(follow_up, quelle, **more), "summary": batch.summary() | {"follow_up": len(follow_up)}}
 
 
 def reconcile() -> dict[str, Any]:
@@ -87,7 +84,7 @@ def reconcile() -> dict[str, Any]:
     started = begin_pass(wired)
     if started is not None:
         number, ids = started
-        events = _events(ids, "reconcile", size=wired.batch)
+        events = events_of(ids, "reconcile", size=wired.batch)
         return {"events": events, "summary": {"pass": number, "records": len(ids)}}
     changed = poll_espocrm(wired)
     due = wired.state.due(DUE_AT_ONCE)
@@ -97,8 +94,8 @@ def reconcile() -> dict[str, Any]:
     ids = list(dict.fromkeys([*changed, *(key for key in due if not key.startswith("betnr:"))]))
     walked = [espo_id for espo_id in dict.fromkeys(walked) if espo_id not in set(ids)]
     betnrs = [key.removeprefix("betnr:") for key in due if key.startswith("betnr:")]
-    events = _events(ids, "reconcile", size=wired.batch) + _events(betnrs, "advoware")
-    events += _events(walked, "reconcile", size=wired.batch, walk=True)
+    events = events_of(ids, "reconcile", size=wired.batch) + events_of(betnrs, "advoware")
+    events += events_of(walked, "reconcile", size=wired.batch, walk=True)
     return {"events": events, "summary": {"changed": len(changed), "walked": len(walked), "due": len(due)}}
 
 
@@ -123,32 +120,6 @@ def status() -> PassStatus:
 # -------------------------------------------------------------------------------------------------------------- inside
 
 
-def _checked(ids: Sequence[str], quelle: str) -> list[str]:
-    pattern = {"espocrm": _ESPO_ID, "reconcile": _ESPO_ID, "advoware": _BETNR}.get(quelle)
-    if pattern is None:
-        raise InvalidInput("Unknown quelle; it is espocrm, advoware or reconcile.")
-    if not isinstance(ids, list) or not all(isinstance(one, str) and pattern.fullmatch(one) for one in ids):
-        raise InvalidInput(f"ids is not a list of ids of {quelle}.")
-    return list(dict.fromkeys(ids))
-
-
-def _parsed(data: Any) -> tuple[list[str], str]:
-    if not isinstance(data, dict) or not isinstance(data.get("quelle"), str):
-        raise InvalidInput("An event needs ids and quelle.")
-    ids = _checked(data.get("ids", []), data["quelle"])
-    if len(ids) > EVENT_IDS:
-        raise InvalidInput(f"An event holds at most {EVENT_IDS} ids.")
-    return ids, data["quelle"]
-
-
-def _events(ids: Sequence[str], quelle: str, *, size: int = EVENT_IDS, **more: Any) -> list[dict[str, Any]]:
-    return [{"ids": list(ids[n : n + size]), "quelle": quelle, **more} for n in range(0, len(ids), size)]
-
-
-def _betnr_key(betnr: str) -> str:
-    return f"betnr:{betnr}"
-
-
 def _resolve(wired: Wiring, betnrs: Sequence[str]) -> list[str]:
     """The records of Beteiligte reported by number. One that nobody is linked to is settled: there is nothing to do."""
     numbers = [int(betnr) for betnr in betnrs]
@@ -160,7 +131,7 @@ def _resolve(wired: Wiring, betnrs: Sequence[str]) -> list[str]:
     ids = list(dict.fromkeys(ids))
     if ids:
         wired.state.ring(ids, delay=GRACE_SECONDS)
-    keys = [_betnr_key(betnr) for betnr in betnrs]
+    keys = [betnr_key(betnr) for betnr in betnrs]
     for key, token in wired.state.due_token(keys).items():
         wired.state.settle(key, token)
     return ids

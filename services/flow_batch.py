@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from services.flow_wiring import Wiring
 
-EVENT_IDS = 100
-"""Ids an event at most: an event travels as one process argument."""
+    Work = Callable[[str], dict[str, Any]]
 
 BUSY_SECONDS = 5.0
 
@@ -46,19 +45,22 @@ class Batch:
         self._lock = threading.Lock()
         self._counts = {"records": 0, "failed": 0, "postponed": 0, "errors": 0, "to_espocrm": 0, "to_advoware": 0}
 
-    def each(self, ids: Sequence[str], work: Callable[[str], dict[str, Any]], *, only_due: bool = True) -> list[Outcome]:
-        """Works on every id and gives the outcomes in order of the ids.
+    def each(self, ids: Sequence[str], maker: Callable[[], Work], *, only_due: bool = True) -> list[Outcome]:
+        """Works on every id and gives the outcomes in order of the ids. `maker` gives the work, where there is any.
 
         `only_due`: an id that is not due any more was settled by an earlier event for it, so there is nothing left to do.
         """
         tokens = self._state.due_token(list(ids)) if ids else {}
         outcomes = [Outcome(espo_id, tokens.get(espo_id, "")) for espo_id in ids if tokens.get(espo_id) or not only_due]
         self._counts["records"] = len(outcomes)
-        with self._wired.pool(max(1, min(self._wired.workers, len(outcomes)))) as pool:
+        if not outcomes:
+            return []
+        work = maker()
+        with self._wired.pool(min(self._wired.workers, len(outcomes))) as pool:
             list(pool.map(lambda outcome: self._one(outcome, work), outcomes))
         return outcomes
 
-    def _one(self, outcome: Outcome, work: Callable[[str], dict[str, Any]]) -> None:
+    def _one(self, outcome: Outcome, work: Work) -> None:
         if self._down is not None or time.monotonic() > self._until:
             self._put_off(outcome.espo_id, str(self._down or "no time left in this step"), counts=False)
             return

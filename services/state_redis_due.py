@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.state_forms import PARK_SECONDS, PAUSE_SECONDS, RETRY_SECONDS
@@ -11,17 +12,7 @@ from services.state_types import DueEntry
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A token is '<number of the ring>:<when it wants the key due>'.
-RING = """
-for i = 2, #ARGV do
-  local key = ARGV[i]
-  redis.call('HSET', KEYS[2], key, redis.call('INCR', KEYS[4]) .. ':' .. ARGV[1])
-  local at = redis.call('ZSCORE', KEYS[1], key)
-  if not at or (tonumber(ARGV[1]) < tonumber(at) and redis.call('SISMEMBER', KEYS[3], key) == 0) then
-    redis.call('ZADD', KEYS[1], ARGV[1], key)
-  end
-end
-"""
+RING = Path(__file__).with_name("ring.lua").read_text(encoding="utf-8")
 
 DUE = """
 local keys = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])

@@ -98,7 +98,7 @@ def _virtual_environment(requirements: str) -> None:
 def _compile() -> None:
     """Compile what each step process imports: where PYTHONDONTWRITEBYTECODE is set, it would do so with every call."""
     motia = ROOT / "node_modules" / "@motiadev" / "core" / "dist" / "src" / "python"
-    command = [PYTHON, "-m", "compileall", "-q", ROOT / "services", ROOT / "steps", motia]
+    command: list[str | Path] = [PYTHON, "-m", "compileall", "-q", ROOT / "services", ROOT / "steps", motia]
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 

@@ -1,15 +1,15 @@
-"""Takes the ids of changed Beteiligte, remembers them as due and rings the bell for `detect_komm_changes`.
+"""Takes the ids of changed Beteiligte and sends them on to `detect_komm_changes`.
 
-The gate in front (gate/gate.ts) has checked who calls and has reduced the request to ids.
+The gate in front (gate/gate.ts) has checked who calls, has reduced the request to ids and has noted them as due.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import os
 from typing import Any
 
+from services.flow_events import checked, events_of
 from steps.kommunikation.guarded import Context, describe, emit_all
 
 config: dict[str, Any] = {
@@ -30,16 +30,13 @@ config: dict[str, Any] = {
 
 
 async def handler(req: dict[str, Any], ctx: Context) -> dict[str, Any]:
-    """Answer 200 when the ids are safe in Redis, else 503: after that EspoCRM comes again (after a 502 it would not)."""
+    """Answer 200 when the event is queued, else 503: after that EspoCRM comes again (after a 502 it would not)."""
     key = os.environ.get("KOMM_GATE_KEY", "")
     if not key or not hmac.compare_digest(str(req["headers"].get("x-komm-gate", "")), key):
         return {"status": 401, "body": {"error": "Requests come through the gate only."}}
     ids, quelle = req["body"]["ids"], req["pathParams"]["quelle"]
     try:
-        from services import flow
-
-        events = await asyncio.to_thread(flow.accept, ids, quelle)
-        await emit_all(ctx, "kommunikation.geaendert", events)
+        await emit_all(ctx, "kommunikation.geaendert", events_of(checked(ids, quelle), quelle))
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller has to come again
         ctx.logger.error("A webhook could not be taken", {"quelle": quelle, "ids": len(ids), "cause": describe(error)})
         return {"status": 503, "body": {"error": "Not now, please come again."}}

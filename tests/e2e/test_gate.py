@@ -148,7 +148,17 @@ def test_without_the_token_nobody_rings_for_advoware(running: Running, header: d
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b'{"ids": ["990001"]}', b'{"ids": [0]}', b'{"ids": [1.5]}', b'{"ids": 990001}', b'"x"', b"{}"]
+    "body",
+    [
+        b"{",
+        b'{"ids": ["990001"]}',
+        b'{"ids": [0]}',
+        b'{"ids": [1.5]}',
+        b'{"ids": [10000000000]}',
+        b'{"ids": 990001}',
+        b'"x"',
+        b"{}",
+    ],
 )
 def test_a_malformed_body_from_advowares_side_is_refused_with_a_sentence(running: Running, body: bytes) -> None:
     answer = running.ring("advoware", body, **BEARER)
