@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from services.token_cache import TokenCache
 
 SYSTEM = "Advoware"
+
+COPY_SECONDS = 5.0
+"""So long a token is used without asking the cache again, unless it is refused."""
 
 _RENEW_EARLY_SECONDS = 120.0
 _DEFAULT_LIFETIME_SECONDS = 3300.0
@@ -172,6 +176,7 @@ class TokenSource:
         self._addresses = addresses
         self._cache = cache
         self._lock = threading.Lock()
+        self._copy = ("", 0.0)
         self._finished = 0
         self._failure: SyncError | None = None
         identity = (settings.kanzlei, settings.database, settings.user, settings.password.get_secret_value())
@@ -206,12 +211,20 @@ class TokenSource:
             finally:
                 self._finished += 1
             # A token that lives shorter than the margin would be asked for with each call.
-            self._cache.put(self._key, token, max(seconds - _RENEW_EARLY_SECONDS, seconds / 2))
+            kept = max(seconds - _RENEW_EARLY_SECONDS, seconds / 2)
+            self._copy = (token, time.monotonic() + min(kept, COPY_SECONDS))
+            self._cache.put(self._key, token, kept)
             return token
 
     def _cached(self, refused: str | None) -> str | None:
+        token, until = self._copy
+        if refused is None and time.monotonic() < until:
+            return token
         cached = self._cache.get(self._key)
-        return cached if cached != refused else None
+        if cached is None or cached == refused:
+            return None
+        self._copy = (cached, time.monotonic() + COPY_SECONDS)
+        return cached
 
     def _request(self) -> tuple[str, float]:
         call = Call(

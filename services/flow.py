@@ -132,8 +132,7 @@ def _resolve(wired: Wiring, betnrs: Sequence[str]) -> list[str]:
     if ids:
         wired.state.ring(ids, delay=GRACE_SECONDS)
     keys = [betnr_key(betnr) for betnr in betnrs]
-    for key, token in wired.state.due_token(keys).items():
-        wired.state.settle(key, token)
+    wired.state.settle_all(wired.state.due_token(keys))
     return ids
 
 

@@ -107,6 +107,7 @@ class Batch:
 
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         """Takes records off the due list that are through. One with errors of single values stays on it."""
+        through: dict[str, str] = {}
         for outcome in outcomes:
             if outcome.result is None:
                 continue
@@ -115,7 +116,8 @@ class Batch:
                 self._count(errors=1)
                 self._put_off(outcome.espo_id, errors[0], counts=True)
             elif outcome.token:
-                self._state.settle(outcome.espo_id, outcome.token)
+                through[outcome.espo_id] = outcome.token
+        self._state.settle_all(through)
 
     def _count(self, **more: int) -> None:
         with self._lock:

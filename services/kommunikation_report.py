@@ -125,6 +125,18 @@ class Report:
         """All errors, one clear sentence each."""
         return self.to_espocrm_errors + self.to_advoware_errors
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the run adds to the counters."""
+        if not self.writes:
+            return {}
+        values_to_advoware = self.created + self.updated + self.deleted
+        return {
+            "writes": self.writes,
+            "values_to_espocrm": self.values_to_espocrm,
+            "values_to_advoware": values_to_advoware,
+        }
+
     def result(self, last: Plan) -> dict[str, Any]:
         """The result of `sync_bidirectional`. `last`: the plan of the last round, for what is left to people."""
         plan = [describe(operation) for operation in last.operations] if self.dry_run else self.done

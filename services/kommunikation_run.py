@@ -105,6 +105,8 @@ class Run:
         self._open: tuple[OpenWrite, ...] = ()
         self._note: Base | None = None
         self.repairs = False
+        self.base: Base | None = None
+        """What both sides agree on after the run; the caller stores it. None: as known before."""
 
     # ------------------------------------------------------------------------------------------------------- outline
 
@@ -143,18 +145,20 @@ class Run:
             raise RetryLater(f"Record {self._espo_id} keeps changing while it is synchronised; the sync comes back to it.")
         self._remember(plan)
         if self._failure is not None:
+            if self.base is not None:
+                self._state.save(self._held(), self.base)
             raise self._failure
         return plan
 
     def _begin(self) -> None:
-        base = self._state.load(self._espo_id)
+        base = self._state.load(self._espo_id, self._lease)
         self._record = self._read_espocrm()
         self._betnr = self._report.betnr = self._record.betnr or self._betnr
         if base is not None and base.betnr != self._betnr:
             base = None  # linked anew: what is known belongs to another pair
         self._refused = current_refusals(base, self._now())
         self._asked_betnr = base is not None
-        linked = self._state.register_link(self._espo_id, self._betnr)
+        linked = self._state.register_link(self._espo_id, self._betnr, self._lease)
         if len(linked) > 1:
             self._ask_betnr()
             self._state.register_links((other, None) for other in linked if other != self._espo_id)
@@ -493,7 +497,7 @@ class Run:
             digest_espocrm=self._state.digest(espocrm_text(self._record)),
         )
         if base != self._known or self._announced:
-            self._state.save(self._held(), base)
+            self.base = base
 
 
 def _others(person: Beteiligter, written: list[Written]) -> list[Kommunikation]:

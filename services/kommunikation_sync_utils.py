@@ -19,7 +19,7 @@ from services.kommunikation_report import Report
 from services.kommunikation_run import Memory, Run
 from services.kommunikation_table import ConflictPolicy, Direction
 from services.kommunikation_writer import is_for_advoware
-from services.state import MemoryState, RecordState, RecordStatus
+from services.state import MemoryState, RecordState, RecordStatus, RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_plan import Plan
+    from services.kommunikation_types import Base
     from services.state import Lease, StateStore
 
 _ESPO_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
@@ -108,34 +109,22 @@ class KommunikationSyncManager:
         return Run(self._advoware, self._espocrm, self._state, rules, report, memory=self._memory, now=self._now)
 
     def _work(self, report: Report, rules: Rules, work: Callable[[Run, Lease], Plan]) -> dict[str, Any]:
+        finished = False
         with self._state.acquire(report.espo_id) as lease:
             try:
-                plan = work(self._run(report, rules), lease)
+                run = self._run(report, rules)
+                plan = work(run, lease)
                 result = report.result(plan)
-                self._remember(report, plan, result)
+                self._state.finish(lease, _end(report, plan, result, run.base))
+                finished = True
             except SyncError as error:
                 self._remember_failure(report, error)
                 raise
             finally:
-                if report.writes:
+                if report.writes and not finished:
                     self._state.journal(report.espo_id, report.journal)
-                    self._state.count(
-                        writes=report.writes,
-                        values_to_espocrm=report.values_to_espocrm,
-                        values_to_advoware=report.created + report.updated + report.deleted,
-                    )
+                    self._state.count(**report.counts)
         return result
-
-    def _remember(self, report: Report, plan: Plan, result: Mapping[str, Any]) -> None:
-        """Status and lists of the record, for the people who run it."""
-        open_ends = plan.pending or plan.valve or (report.dry_run and plan.operations)
-        state = RecordState.FAILED if report.errors else RecordState.PENDING if open_ends else RecordState.EQUAL
-        counts = {name: len(result[name]) for name in ("conflicts", "held_back", "notices", "pending")}
-        counts["withheld"] = len(plan.valve)
-        cause = report.errors[0] if report.errors else ""
-        self._state.set_status(report.espo_id, RecordStatus(report.betnr, state, cause, counts=counts))
-        held_back = [*result["held_back"], *result["valve"]["removals"]]
-        self._state.set_lists(report.espo_id, conflicts=result["conflicts"], held_back=held_back, notices=result["notices"])
 
     def _remember_failure(self, report: Report, error: SyncError) -> None:
         if error.system == "Redis":
@@ -181,6 +170,23 @@ def detect_espocrm_kommunikation_changes(old_data: Mapping[str, Any], new_data: 
 def _as_set(items: list[Any]) -> set[str]:
     # Not by `repr`, in which every masked value looks like any other.
     return {json.dumps(item, sort_keys=True) for item in items}
+
+
+def _end(report: Report, plan: Plan, result: Mapping[str, Any], base: Base | None) -> RunEnd:
+    """What is remembered of a run: the base, and status, lists and journal for the people who run it."""
+    open_ends = plan.pending or plan.valve or (report.dry_run and plan.operations)
+    state = RecordState.FAILED if report.errors else RecordState.PENDING if open_ends else RecordState.EQUAL
+    counts = {name: len(result[name]) for name in ("conflicts", "held_back", "notices", "pending")}
+    counts["withheld"] = len(plan.valve)
+    return RunEnd(
+        status=RecordStatus(report.betnr, state, report.errors[0] if report.errors else "", counts=counts),
+        base=base,
+        conflicts=result["conflicts"],
+        held_back=[*result["held_back"], *result["valve"]["removals"]],
+        notices=result["notices"],
+        journal=report.journal,
+        counts=report.counts,
+    )
 
 
 def _policy_from_environment() -> ConflictPolicy:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from services.state_memory import MemoryState
-from services.state_types import LEASE_SECONDS, DueEntry, Lease, ListKind, RecordState, RecordStatus
+from services.state_types import LEASE_SECONDS, DueEntry, Lease, ListKind, RecordState, RecordStatus, RunEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +28,7 @@ __all__ = [
     "MemoryState",
     "RecordState",
     "RecordStatus",
+    "RunEnd",
     "StateStore",
 ]
 
@@ -45,17 +46,26 @@ class StateStore(Protocol):
     def acquire(self, espo_id: str) -> Lease:
         """Take the record's lease, renewed in the background until released; `LeaseBusy` at once if another has it."""
 
-    def load(self, espo_id: str) -> Base | None:
-        """Give the base of the record; None: nothing is known, so nothing may be deleted."""
+    def load(self, espo_id: str, lease: Lease | None = None) -> Base | None:
+        """Give the base of the record; None: nothing is known, so nothing may be deleted.
+
+        With its `lease` as it was when that was taken: only the holder of the lease changes it.
+        """
 
     def save(self, lease: Lease, base: Base) -> None:
         """Store the base if the lease is still ours, in one step; `LeaseLost` if not."""
 
+    def finish(self, lease: Lease, end: RunEnd) -> None:
+        """Remember all of a run and give its record free, in one step; `LeaseLost` and nothing if it is not ours."""
+
     def forget(self, espo_id: str) -> None:
         """Drop the base. Status, lists and journal stay: they are what a person looks at."""
 
-    def register_link(self, espo_id: str, betnr: int | None) -> tuple[str, ...]:
-        """Record which Beteiligter the record is linked to (None: to none); give all ids known for it, sorted."""
+    def register_link(self, espo_id: str, betnr: int | None, lease: Lease | None = None) -> tuple[str, ...]:
+        """Record which Beteiligter the record is linked to (None: to none); give all ids known for it, sorted.
+
+        With its `lease` the store may know already, from when that was taken.
+        """
 
     def register_links(self, rows: Iterable[tuple[str, int | None]]) -> None:
         """Record many links at once."""
@@ -86,6 +96,9 @@ class StateStore(Protocol):
 
     def settle(self, key: str, token: str) -> bool:
         """Done: remove the key and forget its failures. False if it was rung again meanwhile: then it stays due."""
+
+    def settle_all(self, tokens: Mapping[str, str]) -> None:
+        """`settle` for many keys at once: key -> token."""
 
     def postpone(self, key: str, cause: str, *, counts: bool) -> DueEntry:
         """Failed: due again after 1, 5, 15, 60, 240 minutes, then parked for a day.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from services.kommunikation_types import Base
+    from services.state_types import RunEnd
     from services.token_cache import TokenCache
 
 
@@ -83,7 +84,7 @@ class MemoryState(MemoryDueList):
             self._held[espo_id] = MemoryLease(self._held, espo_id, self._fence)
             return self._held[espo_id]
 
-    def load(self, espo_id: str) -> Base | None:
+    def load(self, espo_id: str, lease: Lease | None = None) -> Base | None:  # noqa: ARG002 - for stores far away
         """See `StateStore.load`."""
         with self._lock:
             text = self._bases.get(espo_id)
@@ -96,12 +97,35 @@ class MemoryState(MemoryDueList):
             if self.keeps_base:
                 self._bases[lease.espo_id] = base_to_json(base)
 
+    def finish(self, lease: Lease, end: RunEnd) -> None:
+        """See `StateStore.finish`."""
+        with self._lock:
+            self._still_held(lease)
+            if end.base is not None:
+                self.save(lease, end.base)
+            self.set_status(lease.espo_id, end.status)
+            self.set_lists(lease.espo_id, conflicts=end.conflicts, held_back=end.held_back, notices=end.notices)
+            if end.journal:
+                self.journal(lease.espo_id, end.journal)
+            if end.counts:
+                self.count(**end.counts)
+            lease.release()
+            lease.given_back = True
+
+    def _still_held(self, lease: Lease) -> None:
+        lease.check()
+
     def forget(self, espo_id: str) -> None:
         """See `StateStore.forget`."""
         with self._lock:
             self._bases.pop(espo_id, None)
 
-    def register_link(self, espo_id: str, betnr: int | None) -> tuple[str, ...]:
+    def register_link(
+        self,
+        espo_id: str,
+        betnr: int | None,
+        lease: Lease | None = None,  # noqa: ARG002 - for stores far away
+    ) -> tuple[str, ...]:
         """See `StateStore.register_link`."""
         with self._lock:
             self.register_links([(espo_id, betnr)])

@@ -9,7 +9,7 @@ from services.state_forms import PARK_SECONDS, PAUSE_SECONDS, retry_after
 from services.state_types import DueEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from threading import RLock
 
 
@@ -69,6 +69,11 @@ class MemoryDueList:
             entry = self._due.get(key, DueEntry(key, rung.due_at))
             self._due[key] = DueEntry(key, min(entry.due_at, rung.due_at))
             return False
+
+    def settle_all(self, tokens: Mapping[str, str]) -> None:
+        """See `StateStore.settle_all`."""
+        for key, token in tokens.items():
+            self.settle(key, token)
 
     def postpone(self, key: str, cause: str, *, counts: bool) -> DueEntry:
         """See `StateStore.postpone`."""

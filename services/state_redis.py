@@ -31,14 +31,16 @@ from services.errors import Unconfigured
 from services.lean_redis import ExponentialWithJitterBackoff, Retry, redis
 from services.state_forms import GONE_SECONDS, from_json, keyed_digest, status_from_json, status_to_json, to_json
 from services.state_redis_due import RedisDueList
-from services.state_redis_lease import RedisBases
+from services.state_redis_lease import RedisBases, RedisLease
 from services.state_redis_lists import RedisLists
+from services.state_redis_part import Part
 from services.state_types import ListKind, RecordState, RecordStatus
 from services.token_cache import RedisTokenCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from services.state_types import Lease, RunEnd
     from services.token_cache import TokenCache
 
 CONNECT_SECONDS = 2.0
@@ -70,6 +72,15 @@ redis.call('HSET', KEYS[2], 'espo_id', pairs_[#pairs_ - 1], 'betnr', pairs_[#pai
 return pairs_
 """
 
+# KEYS: the statuses, the set of the record's state, the sets of the others. ARGV: the record, its status.
+SET_STATUS = """
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[1])
+for i = 3, #KEYS do redis.call('SREM', KEYS[i], ARGV[1]) end
+"""
+
+COUNT = "for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end"
+
 SLOT_SINCE = """
 local empty = {}
 for i = 2, #ARGV do
@@ -85,8 +96,6 @@ return redis.call('HGETALL', KEYS[1])
 
 class RedisState(RedisBases, RedisDueList, RedisLists):
     """A `StateStore` in Redis, shared by all workers. `client` decodes answers; `connect` makes a fitting one."""
-
-    _secret: bytes | None = None
 
     @classmethod
     def connect(cls, url: str, **options: Any) -> Self:
@@ -107,8 +116,10 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
             raise Unconfigured("REDIS_URL is not an address of a Redis (redis://host:port/db).", system="Redis")
         return cls(client, **options)
 
-    def register_link(self, espo_id: str, betnr: int | None) -> tuple[str, ...]:
+    def register_link(self, espo_id: str, betnr: int | None, lease: Lease | None = None) -> tuple[str, ...]:
         """See `StateStore.register_link`."""
+        if isinstance(lease, RedisLease) and betnr is not None and lease.found.betnr == betnr:
+            return lease.found.ids
         links = self._key("links")
         if betnr is None:
             self._ask(lambda client: client.zrem(links, espo_id))
@@ -149,14 +160,24 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
 
     def set_status(self, espo_id: str, status: RecordStatus) -> None:
         """See `StateStore.set_status`."""
-        text = status_to_json(status, self._clock())
-        self._all(
-            lambda pipe: (
-                pipe.hset(self._key("status"), espo_id, text),
-                *(pipe.srem(self._key(f"status:{state.value}"), espo_id) for state in RecordState),
-                pipe.sadd(self._key(f"status:{status.state.value}"), espo_id),
-            )
-        )
+        self._scripts([self._status_part(espo_id, status)])
+
+    def _status_part(self, espo_id: str, status: RecordStatus) -> Part:
+        states = (status.state, *(state for state in RecordState if state is not status.state))
+        keys = (self._key("status"), *(self._key(f"status:{state.value}") for state in states))
+        return Part(SET_STATUS, keys, (espo_id, status_to_json(status, self._clock())))
+
+    def finish(self, lease: Lease, end: RunEnd) -> None:
+        """See `StateStore.finish`."""
+        espo_id = lease.espo_id
+        parts = [self._status_part(espo_id, end.status)]
+        if lists := self._lists_part(espo_id, end.conflicts, end.held_back, end.notices):
+            parts.append(lists)
+        if end.journal:
+            parts.append(self._journal_part(espo_id, end.journal))
+        if end.counts:
+            parts.append(self._count_part(end.counts))
+        self._finish(lease, end.base, parts)
 
     def status(self, espo_id: str) -> RecordStatus | None:
         """See `StateStore.status`."""
@@ -192,8 +213,11 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
     def count(self, **increments: int) -> None:
         """See `StateStore.count`."""
         if increments:
-            key = self._key("counters")
-            self._all(lambda pipe: [pipe.hincrby(key, name, number) for name, number in increments.items()])
+            self._scripts([self._count_part(increments)])
+
+    def _count_part(self, increments: Mapping[str, int]) -> Part:
+        pairs = [part for pair in increments.items() for part in pair]
+        return Part(COUNT, (self._key("counters"),), pairs)
 
     def counters(self) -> dict[str, int]:
         """See `StateStore.counters`."""

@@ -10,7 +10,7 @@ from services.state_redis_part import RedisPart
 from services.state_types import DueEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 RING = Path(__file__).with_name("ring.lua").read_text(encoding="utf-8")
 
@@ -25,21 +25,25 @@ return keys
 
 # No token means that nobody rang: another worker has settled it, or it got here by a failure.
 SETTLE = """
-local key, token = ARGV[1], ARGV[2]
-local current = redis.call('HGET', KEYS[2], key) or ''
-if current == '' and token ~= '' then return 1 end
-redis.call('SREM', KEYS[3], key)
-redis.call('HDEL', KEYS[4], key)
-redis.call('HDEL', KEYS[5], key)
-if current == token then
-  redis.call('ZREM', KEYS[1], key)
-  redis.call('HDEL', KEYS[2], key)
-  return 1
+local function settle(key, token)
+  local current = redis.call('HGET', KEYS[2], key) or ''
+  if current == '' and token ~= '' then return 1 end
+  redis.call('SREM', KEYS[3], key)
+  redis.call('HDEL', KEYS[4], key)
+  redis.call('HDEL', KEYS[5], key)
+  if current == token then
+    redis.call('ZREM', KEYS[1], key)
+    redis.call('HDEL', KEYS[2], key)
+    return 1
+  end
+  local wanted = string.match(current, ':(.*)$')
+  local at = redis.call('ZSCORE', KEYS[1], key)
+  if not at or tonumber(wanted) < tonumber(at) then redis.call('ZADD', KEYS[1], wanted, key) end
+  return 0
 end
-local wanted = string.match(current, ':(.*)$')
-local at = redis.call('ZSCORE', KEYS[1], key)
-if not at or tonumber(wanted) < tonumber(at) then redis.call('ZADD', KEYS[1], wanted, key) end
-return 0
+local settled = 1
+for i = 1, #ARGV, 2 do settled = math.min(settled, settle(ARGV[i], ARGV[i + 1])) end
+return settled
 """
 
 POSTPONE = """
@@ -103,8 +107,16 @@ class RedisDueList(RedisPart):
 
     def settle(self, key: str, token: str) -> bool:
         """See `StateStore.settle`."""
+        return self._settle((key, token))
+
+    def settle_all(self, tokens: Mapping[str, str]) -> None:
+        """See `StateStore.settle_all`."""
+        if tokens:
+            self._settle([part for pair in tokens.items() for part in pair])
+
+    def _settle(self, pairs: Sequence[str]) -> bool:
         names = (self._due_key, self._token_key, self._parked_key, self._attempts_key, self._cause_key)
-        return bool(self._script(SETTLE, names, (key, token)))
+        return bool(self._script(SETTLE, names, pairs))
 
     def postpone(self, key: str, cause: str, *, counts: bool) -> DueEntry:
         """See `StateStore.postpone`."""

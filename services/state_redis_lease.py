@@ -6,15 +6,15 @@ import contextlib
 import secrets
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.errors import LeaseBusy, LeaseLost, RetryLater
 from services.state_forms import base_from_json, base_to_json
-from services.state_redis_part import RedisPart
+from services.state_redis_part import Part, RedisPart
 from services.state_types import LEASE_SECONDS, Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import redis
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # The number is kept above the one stored with the base, in case the counter alone was lost.
 ACQUIRE = """
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return 0 end
+if holder and holder ~= ARGV[1] then return {0} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local fence = redis.call('INCR', KEYS[2])
 local stored = tonumber(redis.call('HGET', KEYS[3], 'fence') or '0')
@@ -33,7 +33,9 @@ if fence <= stored then
   fence = stored + 1
   redis.call('SET', KEYS[2], string.format('%d', fence))
 end
-return fence
+local betnr = redis.call('ZSCORE', KEYS[4], ARGV[3])
+local ids = betnr and redis.call('ZRANGEBYSCORE', KEYS[4], betnr, betnr) or {}
+return {fence, redis.call('HGET', KEYS[3], 'base'), betnr, ids, redis.call('GET', KEYS[5])}
 """
 
 RENEW = """
@@ -44,6 +46,8 @@ for i, key in ipairs(KEYS) do
 end
 return held
 """
+
+HELD = "return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0"
 
 RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -58,11 +62,24 @@ return 1
 """
 
 
+class Found(NamedTuple):
+    """What was read when a lease was taken.
+
+    The base as stored, the Beteiligter on record, all records of that one, and the key of the digests.
+    """
+
+    base: str | None
+    betnr: int | None
+    ids: tuple[str, ...]
+    secret: str | None
+
+
 class RedisLease(Lease):
     """A lease that Redis ends by itself when nobody renews it. The story is told in `Lease`."""
 
-    def __init__(self, keeper: LeaseKeeper, espo_id: str, token: str, fence: int, until: float) -> None:
+    def __init__(self, keeper: LeaseKeeper, espo_id: str, token: str, fence: int, until: float, *, found: Found) -> None:
         super().__init__(espo_id, token, fence)
+        self.found = found
         self.until = until
         """Our own reckoning (monotonic seconds, taken before Redis was asked) of when it runs out at the earliest."""
         self._keeper = keeper
@@ -100,11 +117,13 @@ class LeaseKeeper(RedisPart):
         """Take a lease and keep it renewed."""
         token = secrets.token_hex(16)
         until = time.monotonic() + self._seconds
-        keys = (self.lease_key(espo_id), self._key("fence"), base_key)
-        fence = int(self._script(ACQUIRE, keys, (token, int(self._seconds * 1000))))
+        keys = (self.lease_key(espo_id), self._key("fence"), base_key, self._key("links"), self._key("secret"))
+        fence, *read = self._script(ACQUIRE, keys, (token, int(self._seconds * 1000), espo_id))
         if not fence:
             raise LeaseBusy(f"Another worker has record {espo_id}.")
-        lease = RedisLease(self, espo_id, token, fence, until)
+        base, betnr, ids, secret = read
+        found = Found(base, None if betnr is None else int(betnr), tuple(ids), secret)
+        lease = RedisLease(self, espo_id, token, fence, until, found=found)
         with self._lock:
             self._held.add(lease)
             if self._thread is None:
@@ -126,10 +145,18 @@ class LeaseKeeper(RedisPart):
 
     def give_back(self, lease: RedisLease) -> None:
         """Stop renewing and delete the lease if it is still ours."""
+        self.let_go(lease)
+        self._scripts([self.part(RELEASE, lease)])
+
+    def let_go(self, lease: RedisLease) -> None:
+        """Stop renewing."""
         with self._lock:
             self._held.discard(lease)
             lease.until = 0.0
-        self._script(RELEASE, (self.lease_key(lease.espo_id),), (lease.token,))
+
+    def part(self, lua: str, lease: Lease) -> Part:
+        """A script about the lease, to be run with others."""
+        return Part(lua, (self.lease_key(lease.espo_id),), (lease.token,))
 
     def _renew_all(self) -> None:
         pause = self._seconds / 3
@@ -151,6 +178,8 @@ class RedisBases(RedisPart):
     """Leases and bases of `StateStore`."""
 
     keeps_base = True
+    _secret: bytes | None = None
+    """Key of the digests, once it is known."""
 
     def __init__(
         self,
@@ -170,21 +199,43 @@ class RedisBases(RedisPart):
 
     def acquire(self, espo_id: str) -> Lease:
         """See `StateStore.acquire`."""
-        return self._leases.take(espo_id, self._base_key(espo_id))
+        lease = self._leases.take(espo_id, self._base_key(espo_id))
+        if lease.found.secret is not None:
+            self._secret = lease.found.secret.encode()
+        return lease
 
-    def load(self, espo_id: str) -> Base | None:
+    def load(self, espo_id: str, lease: Lease | None = None) -> Base | None:
         """See `StateStore.load`."""
-        text = self._ask(lambda client: client.hget(self._base_key(espo_id), "base"))
+        if isinstance(lease, RedisLease):
+            text = lease.found.base
+        else:
+            text = self._ask(lambda client: client.hget(self._base_key(espo_id), "base"))
         if text is None:
             return None
         return base_from_json(self.seal.open(str(text), f"the base of record {espo_id}"), espo_id)
 
     def save(self, lease: Lease, base: Base) -> None:
         """See `StateStore.save`."""
+        if not self._scripts([self._save_part(lease, base)])[0]:
+            raise _not_stored(lease)
+
+    def _save_part(self, lease: Lease, base: Base) -> Part:
         keys = (self._leases.lease_key(lease.espo_id), self._base_key(lease.espo_id))
-        if not self._script(SAVE, keys, (lease.token, lease.fence, self.seal.close(base_to_json(base)))):
-            raise LeaseLost(f"The lease on record {lease.espo_id} ran out; what it had to store was not stored.")
+        return Part(SAVE, keys, (lease.token, lease.fence, self.seal.close(base_to_json(base))))
+
+    def _finish(self, lease: Lease, base: Base | None, parts: Iterable[Part]) -> None:
+        """Run the parts and give the record free, in one step, if it is still ours; with the base, if there is one."""
+        assert isinstance(lease, RedisLease)  # noqa: S101 - tells the type checker
+        first = self._leases.part(HELD, lease) if base is None else self._save_part(lease, base)
+        if not self._scripts([first, *parts, self._leases.part(RELEASE, lease)])[0]:
+            raise _not_stored(lease)
+        self._leases.let_go(lease)
+        lease.given_back = True
 
     def forget(self, espo_id: str) -> None:
         """See `StateStore.forget`."""
         self._ask(lambda client: client.delete(self._base_key(espo_id)))
+
+
+def _not_stored(lease: Lease) -> LeaseLost:
+    return LeaseLost(f"The lease on record {lease.espo_id} ran out; what it had to store was not stored.")

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from services.state_forms import JOURNAL_ENTRIES, JOURNAL_SECONDS, from_json, list_id, oldest_first, split_numbers, to_json
-from services.state_redis_part import RedisPart
+from services.state_redis_part import Part, RedisPart
 from services.state_types import ListKind
 
 if TYPE_CHECKING:
@@ -96,6 +96,16 @@ class RedisLists(RedisPart):
         notices: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         """See `StateStore.set_lists`."""
+        if part := self._lists_part(espo_id, conflicts, held_back, notices):
+            self._scripts([part])
+
+    def _lists_part(
+        self,
+        espo_id: str,
+        conflicts: Sequence[Mapping[str, Any]] | None,
+        held_back: Sequence[Mapping[str, Any]] | None,
+        notices: Sequence[Mapping[str, Any]] | None,
+    ) -> Part | None:
         given = {ListKind.CONFLICTS: conflicts, ListKind.HELD_BACK: held_back, ListKind.NOTICES: notices}
         replaced = "".join(
             f"{kind.value}," for kind, entries in given.items() if entries is not None and kind is not ListKind.CONFLICTS
@@ -106,9 +116,9 @@ class RedisLists(RedisPart):
             for entry in entries or ()
             for part in (f"{kind.value}|{list_id(entry)}", self.seal.close(to_json(entry)))
         ]
-        if replaced or fields:
-            arguments = (espo_id, f"{self._clock():.6f}", replaced, *fields)
-            self._script(SET_LISTS, self._list_keys(espo_id), arguments)
+        if not (replaced or fields):
+            return None
+        return Part(SET_LISTS, self._list_keys(espo_id), (espo_id, f"{self._clock():.6f}", replaced, *fields))
 
     def lists(self, espo_id: str) -> dict[str, list[dict[str, Any]]]:
         """See `StateStore.lists`."""
@@ -146,10 +156,13 @@ class RedisLists(RedisPart):
     def journal(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """See `StateStore.journal`."""
         if entries:
-            now = self._clock()
-            limits = (f"{now - JOURNAL_SECONDS:.6f}", JOURNAL_ENTRIES, f"{now:.6f}", JOURNAL_SECONDS)
-            keys = (self._journal_key(espo_id), self._key("journal:number"))
-            self._script(JOURNAL, keys, (*limits, *(self.seal.close(to_json(entry)) for entry in entries)))
+            self._scripts([self._journal_part(espo_id, entries)])
+
+    def _journal_part(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> Part:
+        now = self._clock()
+        limits = (f"{now - JOURNAL_SECONDS:.6f}", JOURNAL_ENTRIES, f"{now:.6f}", JOURNAL_SECONDS)
+        keys = (self._journal_key(espo_id), self._key("journal:number"))
+        return Part(JOURNAL, keys, (*limits, *(self.seal.close(to_json(entry)) for entry in entries)))
 
     def journal_of(self, espo_id: str, limit: int) -> list[dict[str, Any]]:
         """See `StateStore.journal_of`."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
+
+    from services.kommunikation_types import Base
 
 LEASE_SECONDS = 60.0
 """How long a lease lives without being renewed: what a crashed worker blocks its record for."""
@@ -57,6 +59,19 @@ class ListKind(Enum):
     NOTICES = "notices"
 
 
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """All that is to be remembered of a run that got through. `base` None: it stays as it is; `counts`: for the counters."""
+
+    status: RecordStatus
+    base: Base | None = field(default=None, repr=False)
+    conflicts: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    held_back: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    notices: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    journal: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
 class Lease(ABC):
     """The right to work on one record, for one worker at a time.
 
@@ -74,6 +89,8 @@ class Lease(ABC):
         self.espo_id = espo_id
         self.token = token
         self.fence = fence
+        self.given_back = False
+        """Whether `StateStore.finish` has given the record free already."""
 
     @abstractmethod
     def check(self) -> None:
@@ -87,4 +104,5 @@ class Lease(ABC):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.release()
+        if not self.given_back:
+            self.release()

@@ -53,8 +53,8 @@ class ProcessTokenCache:
 class RedisTokenCache:
     """Tokens in Redis, shared by all step processes; while Redis fails, those of this process.
 
-    Asked with every call instead of held here as well: when a new token makes older ones invalid, a process that
-    trusted its own copy would renew, make the other's invalid, and so on in turns.
+    Asked again and again instead of held here for good: when a new token makes older ones invalid, a process that trusted
+    its own copy would renew, make the other's invalid, and so on in turns.
     """
 
     def __init__(self, client: redis.Redis, prefix: str = "komm:token:") -> None:

@@ -107,7 +107,7 @@ class SimStore(MemoryState):
         self.leases[espo_id] = SimLease(self, espo_id, self._fence, self.hub.current)
         return self.leases[espo_id]
 
-    def load(self, espo_id: str) -> Base | None:
+    def load(self, espo_id: str, lease: Lease | None = None) -> Base | None:
         """See `StateStore.load`."""
 
         def effect() -> Base | None:
@@ -128,6 +128,11 @@ class SimStore(MemoryState):
                 self.bases[lease.espo_id] = base
 
         self.stepped(Call("S", "save", what=lease.espo_id), effect)
+
+    def _still_held(self, lease: Lease) -> None:
+        # Part of `finish`, not a call of its own.
+        if isinstance(lease, SimLease) and not lease.ours:
+            raise LeaseLost(f"The lease on record {lease.espo_id} ran out.")
 
     def postpone(self, key: str, cause: str, *, counts: bool) -> DueEntry:
         """See `StateStore.postpone`."""
