@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from services.advoware_access import SYSTEM, Addresses, TokenSource, complaint, sign
 from services.errors import AuthFailed, InvalidInput, SyncError, Unreachable
-from services.http_client import NOT_JSON, Answer, Call, HttpClient, repeat_read
+from services.http_client import NOT_JSON, Answer, Call, HttpClient
+from services.repeat_read import repeat_read
 from services.token_cache import ProcessTokenCache, RedisTokenCache, TokenCache
 
 if TYPE_CHECKING:

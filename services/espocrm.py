@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 
 from services.errors import Bug, Forbidden, InvalidInput, NotFound, SyncError, Unconfigured, Validation
 from services.espocrm_wire import Where, email_item, equals, flat, hmac_authorization, phone_item
-from services.http_client import Answer, Call, HttpClient, repeat_read
+from services.http_client import Answer, Call, HttpClient
 from services.kommunikation_types import Art
+from services.repeat_read import repeat_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What both clients share: one call over HTTP, its typed failures, and the repeating of reads.
+"""What both clients share: one call over HTTP, and its typed failures.
 
 httpx is imported with the first call only: a step process that has nothing to send does not pay for it.
 """
@@ -8,15 +8,15 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import random
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from services.adaptive_limit import LONGEST_PAUSE_SECONDS, AdaptiveLimit
 from services.errors import (
     AuthFailed,
     BadAnswer,
@@ -35,28 +35,21 @@ from services.errors import (
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import httpx
-
-T = TypeVar("T")
 
 # httpx logs every address at INFO, and the query of a list holds clients' addresses and numbers.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-READ_SECONDS: Final = 50.0
-"""A read with all its repetitions ends within this time: a step handler has about 60 seconds."""
 
 MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
 NOT_JSON: Final = object()
 """What `Answer.json` gives for a body that is no JSON."""
 
 _CONNECT_SECONDS = 10.0
+_WRITE_PATIENCE = 5.0
 _PARALLEL_CALLS = 20
-_TRIES = 3
-_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
-_WORTH_REPEATING = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 _INVALID: tuple[type[SyncError], str] = (Validation, "refused the request as invalid")
 _BY_STATUS: dict[int, tuple[type[SyncError], str]] = {
     401: (AuthFailed, "refused the credentials"),
@@ -125,11 +118,12 @@ class HttpClient:
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self._closed = False
+        self._limit = AdaptiveLimit(_PARALLEL_CALLS)
 
     def send(self, call: Call) -> Answer:
-        """Send once and give the answer, whatever its status.
+        """Send once and give the answer, whatever its status. Waits for a place where the system has slowed us down.
 
-        Raises `Unreachable`, `TimedOut` (each with `maybe_done`), `BadAnswer`.
+        Raises `Unreachable`, `TimedOut` (each with `maybe_done`), `BadAnswer`; `RateLimited` where no place came free.
         """
         from services.lean_httpx import httpx
 
@@ -137,7 +131,7 @@ class HttpClient:
         system, what = self.system, call.what
         # Each branch raises without a cause: httpx's exceptions hold the request with its address and headers.
         try:
-            return self._exchange(call, limit)
+            return self._in_its_place(call, limit)
         except (httpx.ConnectTimeout, httpx.PoolTimeout):
             failure: SyncError = TimedOut(
                 f"No connection to {system} in time while {what}.", system=system, maybe_done=False
@@ -153,6 +147,26 @@ class HttpClient:
         except httpx.HTTPError:
             failure = BadAnswer(f"{system}'s answer can't be decoded while {what}.", system=system)
         raise failure
+
+    def _in_its_place(self, call: Call, limit: float) -> Answer:
+        # Right before a write the lease was renewed: it must not be used up by waiting.
+        begun = self._limit.enter(_WRITE_PATIENCE if call.writes else min(LONGEST_PAUSE_SECONDS, limit))
+        if begun is None:
+            text = f"{self.system} takes fewer requests at the moment; nothing was sent while {call.what}."
+            raise RateLimited(text, system=self.system, retry_after=self._limit.pause_left() or None)
+        from services.lean_httpx import httpx
+
+        trouble, pause = False, None
+        try:
+            answer = self._exchange(call, limit)
+            trouble = answer.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+            pause = retry_after(answer.headers.get("retry-after", "")) if trouble else None
+        except httpx.TimeoutException:
+            trouble = True
+            raise
+        finally:
+            self._limit.leave(begun, trouble=trouble, pause=pause)
+        return answer
 
     def _exchange(self, call: Call, limit: float) -> Answer:
         from services.lean_httpx import httpx
@@ -257,31 +271,3 @@ def retry_after(value: str) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def repeat_read(attempt: Callable[[float], T], *, seconds: float) -> T:
-    """Try a read up to three times, with back-off and jitter, within `READ_SECONDS` in all.
-
-    `attempt` gets its time limit (`seconds`, or what is left). Repeated: a broken or refused connection, 502, 503, 504;
-    a time-out and a bad answer once only (a server that is slow or confused gets no better by being asked more).
-    """
-    deadline = time.monotonic() + READ_SECONDS
-    failed: list[SyncError] = []
-    while True:
-        try:
-            return attempt(min(seconds, deadline - time.monotonic()))
-        except (Unreachable, ServerError, BadAnswer) as error:
-            # Less than a second left would only turn the cause into a time-out.
-            time_left = deadline - time.monotonic() > 1
-            failed.append(error)
-            if len(failed) == _TRIES or not time_left or not _worth_repeating(failed):
-                raise
-        time.sleep(random.uniform(0, min(_PAUSE_SECONDS * 2 ** len(failed), _LONGEST_PAUSE_SECONDS)))  # noqa: S311 - jitter
-
-
-def _worth_repeating(failed: list[SyncError]) -> bool:
-    """Whether one more try may help after these failures."""
-    error = failed[-1]
-    if isinstance(error, TimedOut | BadAnswer):
-        return all(type(earlier) is not type(error) for earlier in failed[:-1])
-    return isinstance(error, Unreachable) or (isinstance(error, ServerError) and error.status in _WORTH_REPEATING)

@@ -104,6 +104,10 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
             client = redis.Redis.from_url(
                 url,
                 decode_responses=True,
+                # A step's process asks a handful of questions: no four before them to say who it is, and that it would
+                # like to hear of maintenance.
+                protocol=2,
+                driver_info=None,
                 socket_connect_timeout=CONNECT_SECONDS,
                 socket_timeout=ANSWER_SECONDS,
                 # Only for connections that broke (Redis was restarted). A Redis that hangs would hang every time, and
