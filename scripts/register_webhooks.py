@@ -38,7 +38,7 @@ def register(client: EspoCrmService, url: str, *, only_here: bool = False) -> di
     Raises `InvalidInput` for an unusable `url`, and the errors of the client.
     """
     from services.errors import InvalidInput
-    from services.http_client import usable_address
+    from services.web_address import usable_address
 
     target = url.strip().rstrip("/") + RECEIVER_PATH
     if not usable_address(target) or len(target) > _MAX_URL:

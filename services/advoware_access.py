@@ -27,7 +27,8 @@ from services.errors import (
     Unconfigured,
     Validation,
 )
-from services.http_client import NOT_JSON, Answer, Call, HttpClient, usable_address
+from services.http_client import NOT_JSON, Answer, Call, HttpClient
+from services.web_address import usable_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from services.errors import Unconfigured
-from services.http_client import usable_address
 from services.kommunikation_table import ConflictPolicy
+from services.web_address import usable_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

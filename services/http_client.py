@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from services.adaptive_limit import LONGEST_PAUSE_SECONDS, AdaptiveLimit
 from services.errors import (
@@ -237,16 +236,6 @@ class HttpClient:
             self._closed = True
             if self._client is not None:
                 self._client.close()
-
-
-def usable_address(text: str) -> bool:
-    """Whether this is an absolute http(s) address without query and credentials."""
-    try:
-        parts = urlsplit(text)
-        whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
-    return whole and not (parts.query or parts.fragment or parts.username or parts.password)
 
 
 @functools.cache

@@ -1,0 +1,1 @@
+"""What one call of a step costs, in counts."""
