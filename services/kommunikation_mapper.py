@@ -349,6 +349,7 @@ def _read_marker(match: re.Match[str], candidates: Sequence[str | None]) -> Mark
     return Marker(kz, value)
 
 
+@lru_cache(maxsize=_FORMS_KEPT)
 def parse_remark(bemerkung: str | None, tlf: str | None, known: str | None = None) -> Remark:
     """Takes a remark apart.
 
