@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.request import getproxies
 
 from services.adaptive_limit import LONGEST_PAUSE_SECONDS, AdaptiveLimit
 from services.errors import (
@@ -33,7 +35,6 @@ from services.errors import (
 )
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
 
     import httpx
@@ -115,7 +116,8 @@ class HttpClient:
         self._seconds = seconds
         self._address_variable = address_variable
         self._lock = threading.Lock()
-        self._client: httpx.Client | None = None
+        self._clients: dict[bool, httpx.Client] = {}
+        """By whether TLS can occur on the way."""
         self._closed = False
         self._limit = AdaptiveLimit(_PARALLEL_CALLS)
 
@@ -172,7 +174,7 @@ class HttpClient:
 
         deadline = time.monotonic() + limit
         first = min(limit, _CONNECT_SECONDS)
-        with self._pool().stream(
+        with self._pool(call.url).stream(
             call.method,
             call.url,
             params=call.query or None,
@@ -191,22 +193,24 @@ class HttpClient:
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status_code, headers, bytes(body))
 
-    def _pool(self) -> httpx.Client:
+    def _pool(self, url: str) -> httpx.Client:
         from services.lean_httpx import httpx
 
+        tls = _needs_tls(url)
         with self._lock:
             if self._closed:
                 raise Bug(f"The client of {self.system} was used after close().", system=self.system)
-            if self._client is None:
-                self._client = httpx.Client(
-                    verify=_tls(),
+            if tls not in self._clients:
+                self._clients[tls] = httpx.Client(
+                    # Without an authority nobody is trusted, should TLS occur all the same.
+                    verify=_tls() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
                     # A proxy set in the environment stays in use, but never for this machine itself.
                     mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
                     headers={"Accept": "application/json", "User-Agent": "kommunikation-sync"},
                     # 4 s: common servers close idle connections after 5 s, and a write must not meet that moment.
                     limits=httpx.Limits(max_connections=_PARALLEL_CALLS, keepalive_expiry=4),
                 )
-            return self._client
+            return self._clients[tls]
 
     def check(self, answer: Answer, call: Call) -> None:
         """Raise the typed error of a status outside 200..299."""
@@ -234,13 +238,18 @@ class HttpClient:
         """Close all connections; the client can't be used afterwards."""
         with self._lock:
             self._closed = True
-            if self._client is not None:
-                self._client.close()
+            for client in self._clients.values():
+                client.close()
+
+
+def _needs_tls(url: str) -> bool:
+    """Whether TLS can occur on the way to this address: a proxy may ask for it as well."""
+    return not url.startswith("http://") or bool(getproxies())
 
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """The authorities that are trusted; loading them takes longer than a call, so both clients share them."""
+    """The authorities that are trusted. Loading them takes longer than a call: only where needed, once for both clients."""
     from services.lean_httpx import httpx
 
     return httpx.create_ssl_context()
