@@ -4,24 +4,86 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from services.errors import BadAnswer, Validation
 from services.kommunikation_types import Art, EspoItem, EspoListRow, EspoRecord
-from services.reading import Gap, flag, items, mapping, member, member_or, number, text
 from services.secrecy import Wert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from services.http_client import Answer
-
-T = TypeVar("T")
 
 SYSTEM = "EspoCRM"
 
 _NAME = r"[A-Za-z][A-Za-z0-9_]{0,99}"
 _FAILURE = re.compile(rf"field: ({_NAME}), type: ({_NAME})")
+
+
+def _or(default: object) -> BeforeValidator:
+    """A null stands for `default`."""
+    return BeforeValidator(lambda value: default if value is None else value)
+
+
+Flag = Annotated[bool, _or(default=False)]
+Text = Annotated[str, _or("")]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _Email(_Answer):
+    value: str = Field(alias="emailAddress")
+    primary: Flag = False
+    opt_out: Flag = Field(default=False, alias="optOut")
+    invalid: Flag = False
+
+
+class _Phone(_Answer):
+    value: str = Field(alias="phoneNumber")
+    type: Text = ""
+    primary: Flag = False
+    opt_out: Flag = Field(default=False, alias="optOut")
+    invalid: Flag = False
+
+
+class _Row(_Answer):
+    id: str
+    betnr: int | None = None
+    modified_at: Text = Field(default="", alias="modifiedAt")
+
+
+class _Record(_Row):
+    emails: list[_Email] = Field(alias="emailAddressData")
+    phones: list[_Phone] = Field(alias="phoneNumberData")
+    version: int | None = Field(default=None, alias="versionNumber")
+
+
+class _List(_Answer):
+    rows: list[_Row] = Field(alias="list")
+
+
+class _Webhook(_Answer):
+    id: str
+    event: str
+    url: str
+    active: Flag = Field(default=True, alias="isActive")
+    secret: Text = Field(default="", alias="secretKey")
+    skip_own: bool | None = Field(default=None, alias="skipOwn")
+
+
+class _Webhooks(_Answer):
+    rows: list[_Webhook] = Field(alias="list")
+
+
+class _Settings(_Answer):
+    version: str | None = None
+
+
+class _AppUser(_Answer):
+    settings: _Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,92 +98,56 @@ class EspoWebhook:
     secret: str = field(repr=False)
 
 
-def _read(read: Callable[[dict[str, Any]], T], payload: Any, what: str) -> T:
+Model = TypeVar("Model", bound=_Answer)
+
+
+def _read(kind: type[Model], payload: Any, what: str) -> Model:
     try:
-        return read(mapping(payload))
-    except Gap as gap:
-        place = gap.place
-    where = f" ({place})" if place else ""
-    raise BadAnswer(f"{SYSTEM}'s answer lacks what it should hold{where} while {what}.", system=SYSTEM)
-
-
-def _rows(read: Callable[[dict[str, Any]], T]) -> Callable[[dict[str, Any]], list[T]]:
-    """How a list answer is read whose rows are read like this."""
-    return lambda answer: member(answer, "list", lambda rows: items(rows, lambda row: read(mapping(row))))
+        return kind.model_validate(payload)
+    except ValidationError as error:
+        # Where the answer does not fit: names of our models and positions, nothing of the answer itself.
+        places = {".".join(map(str, detail["loc"])) for detail in error.errors(include_input=False)} - {""}
+    gap = f" ({', '.join(sorted(places)[:3])})" if places else ""
+    raise BadAnswer(f"{SYSTEM}'s answer lacks what it should hold{gap} while {what}.", system=SYSTEM)
 
 
 def read_record(payload: Any, espo_id: str, what: str) -> EspoRecord:
     """The record of an answer. Raises `BadAnswer` without both arrays, or if it is another record."""
-    record = _read(_record, payload, what)
+    record = _read(_Record, payload, what)
     if record.id != espo_id:
         raise BadAnswer(f"{SYSTEM} answered with another record while {what}.", system=SYSTEM)
-    return record
-
-
-def _record(answer: dict[str, Any]) -> EspoRecord:
-    row = _row(answer)
     return EspoRecord(
-        id=row.id,
-        betnr=row.betnr,
-        emails=tuple(member(answer, "emailAddressData", lambda found: items(found, _email))),
-        phones=tuple(member(answer, "phoneNumberData", lambda found: items(found, _phone))),
-        version=member_or(answer, "versionNumber", number, None),
-        modified_at=row.modified_at,
+        id=record.id,
+        betnr=record.betnr,
+        emails=tuple(EspoItem(Art.EMAIL, Wert(e.value), "", e.primary, e.opt_out, e.invalid) for e in record.emails),
+        phones=tuple(EspoItem(Art.PHONE, Wert(p.value), p.type, p.primary, p.opt_out, p.invalid) for p in record.phones),
+        version=record.version,
+        modified_at=record.modified_at,
     )
-
-
-def _email(item: Any) -> EspoItem:
-    members = mapping(item)
-    return EspoItem(Art.EMAIL, Wert(member(members, "emailAddress", text)), "", *_flags(members))
-
-
-def _phone(item: Any) -> EspoItem:
-    members = mapping(item)
-    kind = member_or(members, "type", text, "")
-    return EspoItem(Art.PHONE, Wert(member(members, "phoneNumber", text)), kind, *_flags(members))
-
-
-def _flags(item: dict[str, Any]) -> tuple[bool, bool, bool]:
-    primary, opt_out, invalid = (member_or(item, name, flag, default=False) for name in ("primary", "optOut", "invalid"))
-    return primary, opt_out, invalid
-
-
-def _row(row: dict[str, Any]) -> EspoListRow:
-    betnr = member_or(row, "betnr", number, None)
-    return EspoListRow(member(row, "id", text), betnr, member_or(row, "modifiedAt", text, ""))
 
 
 def read_rows(payload: Any, what: str) -> list[EspoListRow]:
     """The rows of a list answer."""
-    return _read(_rows(_row), payload, what)
+    return [EspoListRow(row.id, row.betnr, row.modified_at) for row in _read(_List, payload, what).rows]
 
 
 def read_webhooks(payload: Any, what: str) -> list[EspoWebhook]:
     """The webhooks of a list answer."""
-    return _read(_rows(_webhook), payload, what)
+    return [_webhook(row) for row in _read(_Webhooks, payload, what).rows]
 
 
 def read_webhook(payload: Any, what: str) -> EspoWebhook:
     """The webhook of a POST or PUT answer."""
-    return _read(_webhook, payload, what)
+    return _webhook(_read(_Webhook, payload, what))
 
 
-def _webhook(row: dict[str, Any]) -> EspoWebhook:
-    return EspoWebhook(
-        id=member(row, "id", text),
-        event=member(row, "event", text),
-        url=member(row, "url", text),
-        active=member_or(row, "isActive", flag, default=True),
-        skip_own=member_or(row, "skipOwn", flag, None),
-        secret=member_or(row, "secretKey", text, ""),
-    )
+def _webhook(row: _Webhook) -> EspoWebhook:
+    return EspoWebhook(row.id, row.event, row.url, row.active, row.skip_own, row.secret)
 
 
 def read_version(payload: Any, what: str) -> str | None:
     """The server's version out of `App/user`."""
-    return _read(
-        lambda answer: member_or(mapping(member(answer, "settings", mapping)), "version", text, None), payload, what
-    )
+    return _read(_AppUser, payload, what).settings.version
 
 
 def validation_error(answer: Answer, what: str) -> Validation:

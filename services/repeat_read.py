@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -19,7 +18,6 @@ READ_SECONDS: Final = 50.0
 """A read with all its repetitions ends within this time: a step handler has about 60 seconds."""
 
 _TRIES = 3
-_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0
 _WORTH_REPEATING = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT}
 
 
@@ -31,24 +29,45 @@ def repeat_read(attempt: Callable[[float], T], *, seconds: float) -> T:
     answer once only (a server that is slow or confused gets no better by being asked more).
     """
     deadline = time.monotonic() + READ_SECONDS
-    failed: list[SyncError] = []
-    while True:
-        try:
-            return attempt(min(seconds, deadline - time.monotonic()))
-        except (Unreachable, ServerError, BadAnswer, RateLimited) as error:
-            # Less than a second left would only turn the cause into a time-out.
-            time_left = deadline - time.monotonic() > 1
-            failed.append(error)
-            if len(failed) == _TRIES or not time_left or not _worth_repeating(failed):
-                raise
-        time.sleep(random.uniform(0, min(_PAUSE_SECONDS * 2 ** len(failed), _LONGEST_PAUSE_SECONDS)))  # noqa: S311 - jitter
+
+    def once() -> T:
+        return attempt(min(seconds, deadline - time.monotonic()))
+
+    try:
+        return once()
+    except SyncError as error:
+        first = error
+    return _again(once, first, deadline)
 
 
-def _worth_repeating(failed: list[SyncError]) -> bool:
-    """Whether one more try may help after these failures."""
-    error = failed[-1]
-    if isinstance(error, TimedOut | BadAnswer):
-        return all(type(earlier) is not type(error) for earlier in failed[:-1])
-    if isinstance(error, RateLimited):
-        return error.retry_after is not None and error.retry_after <= LONGEST_PAUSE_SECONDS
-    return isinstance(error, Unreachable) or (isinstance(error, ServerError) and error.status in _WORTH_REPEATING)
+def _again(once: Callable[[], T], first: SyncError, deadline: float) -> T:
+    """As if `first` had been raised here, too, at the first of all tries."""
+    # Loaded after a failure only: a step is a process, and hardly any of them needs it.
+    from tenacity import RetryCallState, Retrying, stop_after_attempt, wait_random_exponential
+
+    failed, seen_once = [first], set[type]()
+
+    def next_try() -> T:
+        if failed:
+            raise failed.pop()
+        return once()
+
+    def worth_repeating(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, TimedOut | BadAnswer):
+            repeat = type(error) not in seen_once
+            seen_once.add(type(error))
+        elif isinstance(error, RateLimited):
+            repeat = error.retry_after is not None and error.retry_after <= LONGEST_PAUSE_SECONDS
+        else:
+            repeat = isinstance(error, Unreachable) or (isinstance(error, ServerError) and error.status in _WORTH_REPEATING)
+        # Less than a second left would only turn the cause into a time-out.
+        return repeat and deadline - time.monotonic() > 1
+
+    retrying = Retrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_random_exponential(multiplier=0.2, max=2),
+        retry=worth_repeating,
+        reraise=True,
+    )
+    return retrying(next_try)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.sandbox import Pair
 
 HEAVY = {
-    "pydantic",  # models of answers and settings
+    "tenacity",  # only after a failure
     "click",
     "rich",
     "pygments",  # the command line of httpx

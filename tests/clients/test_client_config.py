@@ -137,7 +137,9 @@ def test_the_env_file_never_overrides_the_environment(tmp_path: Path, monkeypatc
 
 def test_the_example_file_explains_every_variable_that_is_read() -> None:
     example = dotenv_values(ROOT / ".env.example")
-    read = {name for kind in (AdvowareSettings, EspoCrmSettings, SyncSettings) for name in kind.variables()}
+    read = {
+        field.alias for kind in (AdvowareSettings, EspoCrmSettings, SyncSettings) for field in kind.model_fields.values()
+    }
     assert read <= set(example)
 
 
