@@ -391,7 +391,8 @@ class Run:
             left = entry.changed and entry.base_key in (unwanted | replaced) - set(held)
             if entry.key in held and (left or entry.key in wanted) and entry.base_key not in replaced & set(held):
                 agreed[entry.id] = entry.tlf
-            elif entry.blank and entry.base_key in unwanted - set(held):
+            elif (entry.blank and entry.base_key in unwanted - set(held)) or (left and entry.key in wanted):
+                # The second: both left the old value, and the new one was taken away again before it was read back.
                 agreed[entry.id] = None
         if agreed != self._view.agreed:
             self._view = replace(self._view, agreed=agreed)
