@@ -3,7 +3,7 @@
 # make test           installs what tests need and runs them all
 # make check          format, lint, types
 # make chaos          two instances killed at will for five minutes (SECONDS=300 SEED=1)
-# make simulate       20,000 histories in one process, every fault and kill (HISTORIES=20000 SEED=0); all kill points
+# make simulate       20,000 histories, every fault and kill (HISTORIES=20000 SEED=0); all kill points
 # make mutations      deliberate bugs, one at a time: each has to be noticed by simulation or kill test (ONLY=lease)
 .PHONY: run test check chaos simulate mutations ready-to-test
 .DEFAULT_GOAL := run
@@ -32,7 +32,7 @@ chaos: ready-to-test
 	$(PY) -m tests.chaos --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
 
 simulate: ready-to-test
-	$(PY) -m tests.simulation --histories $(or $(HISTORIES),20000) --seed $(or $(SEED),0)
+	$(PY) -m tests.simulation --histories $(or $(HISTORIES),20000) --seed $(or $(SEED),0) --jobs $(shell nproc)
 	$(PY) -m tests.simulation.kills
 
 mutations: ready-to-test

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.draw import run
+from tests.simulation.draw import Tally, run, tried
 from tests.simulation.history import lasting, replay
 from tests.simulation.shrink import Shrinker, story
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 REGRESSIONS = Path(__file__).parent / "regressions"
 EVERY = 1000
 """Histories between two lines of progress."""
+PIECE = 50
+"""Histories one process gets at a time."""
 
 
 def kept(init: dict[str, Any], actions: list[Any], violation: Violation, told: str) -> str:
@@ -59,6 +63,7 @@ def main() -> int:
     """Run what the command line asks for. 1: an invariant was violated."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--histories", type=int, default=1000, help="how many (1000)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes side by side (1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first one (0)")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first violation; do not shrink")
     parser.add_argument("--brief", action="store_true", help="name the first violation, and no more")
@@ -78,24 +83,31 @@ def main() -> int:
 
 
 def _many(asked: argparse.Namespace) -> int:
-    first, histories = asked.seed, asked.histories
-    begun, windows, calls, violated = time.monotonic(), 0, 0, 0
-    for n, seed in enumerate(range(first, first + histories), start=1):
+    first, end = asked.seed, asked.seed + asked.histories
+    pieces = [range(at, min(at + PIECE, end)) for at in range(first, end, PIECE)]
+    begun, total = time.monotonic(), Tally()
+    with ProcessPoolExecutor(asked.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        results = map(tried, pieces) if asked.jobs == 1 else pool.map(tried, pieces)
+        for n, tally in enumerate(results, start=1):
+            total.calls, total.windows = total.calls + tally.calls, total.windows + tally.windows
+            total.violations |= tally.violations
+            for seed, text in tally.violations.items():
+                print(f"seed {seed}: {text}", flush=True)
+            if n * PIECE % EVERY == 0:
+                print(f"{n * PIECE} histories, {total.calls} calls, {time.monotonic() - begun:.0f} s", flush=True)
+            if total.violations and not asked.keep_going:
+                pool.shutdown(cancel_futures=True)
+                break
+    if total.violations and not (asked.keep_going or asked.brief):
+        seed = min(total.violations)
         history, violation = run(seed)
-        windows, calls = windows + history.watch.windows, calls + history.hub.steps
-        if violation is not None:
-            violated += 1
-            if not (asked.keep_going or asked.brief):
-                _fail(seed, history.init, history.done, violation, asked.into)
-                break
-            print(f"seed {seed}: {violation}", flush=True)
-            if asked.brief:
-                break
-        if n % EVERY == 0:
-            print(f"{n} histories, {calls} calls, {time.monotonic() - begun:.0f} s", flush=True)
-    last, seconds = first + histories - 1, time.monotonic() - begun
-    print(f"seeds {first} to {last}: {violated} violations, {calls} calls, {windows} open windows met, {seconds:.0f} s")
-    return 1 if violated else 0
+        assert violation is not None
+        _fail(seed, history.init, history.done, violation, asked.into)
+    print(
+        f"seeds {first} to {end - 1}: {len(total.violations)} violations, {total.calls} calls, {total.windows} open windows met,"
+        f" {time.monotonic() - begun:.0f} s on {asked.jobs} core(s)"
+    )
+    return 1 if total.violations else 0
 
 
 if __name__ == "__main__":

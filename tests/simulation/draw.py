@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.kommunikation_types import Art
@@ -193,3 +194,24 @@ def run(seed: int) -> tuple[History, Violation | None]:
     finally:
         history.close()
     return history, None
+
+
+@dataclass
+class Tally:
+    """What some histories came to. `violations`: seed -> what was violated."""
+
+    calls: int = 0
+    windows: int = 0
+    violations: dict[int, str] = field(default_factory=dict)
+
+
+def tried(seeds: range) -> Tally:
+    """Run these histories."""
+    tally = Tally()
+    for seed in seeds:
+        history, violation = run(seed)
+        tally.calls += history.hub.steps
+        tally.windows += history.watch.windows
+        if violation is not None:
+            tally.violations[seed] = str(violation)
+    return tally
