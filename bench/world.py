@@ -29,6 +29,7 @@ BATCH, WORKERS = 25, 4
 """Records an event, records at once: the defaults of KOMM_BATCH and KOMM_WORKERS."""
 
 _MAIL, _PHONE = 4, 1  # kommKz MailGesch, TelGesch
+_HUGE = 20000  # records from here on lend their values to the huge one
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +68,30 @@ def items(values: Iterable[Value]) -> dict[str, Any]:
     return {"emailAddressData": emails, "phoneNumberData": phones}
 
 
-def fill(place: Path, count: int, *, values: int = 5, linked: bool = True) -> list[Pair]:
-    """A database for the sandbox with so many pairs: in sync already, or (`linked` False) with values in Advoware only."""
+def fill(place: Path, count: int, *, values: int = 5, linked: bool = True, huge: int = 0) -> list[Pair]:
+    """A database for the sandbox with so many pairs: in sync already, or (`linked` False) with values in Advoware only.
+
+    `huge`: one more pair at the end, with so many values in Advoware only.
+    """
     connection = connect(place)
     advoware, espocrm = AdvowareStore(connection), EspoStore(connection)
     pairs = []
     with closing(advoware), advoware.transaction(), espocrm.db.transaction():
         for record in range(count):
             ours = [value(record, number) for number in range(values)]
-            betnr = advoware.add_beteiligter(f"Muster {record}", {})
-            for one in ours:
-                advoware.add_entry(betnr, **(one.linked if linked else one.entry))
-            attributes = {"lastName": f"Muster {record}", "betnr": betnr, **items(ours if linked else [])}
-            pairs.append(Pair(betnr, espocrm.create_record("CBeteiligte", attributes)))
+            pairs.append(_pair(advoware, espocrm, record, ours, linked=linked))
+        if huge:
+            ours = [value(_HUGE + number // 100, number % 100) for number in range(huge)]
+            pairs.append(_pair(advoware, espocrm, _HUGE, ours, linked=False))
     return pairs
+
+
+def _pair(advoware: AdvowareStore, espocrm: EspoStore, record: int, values: Sequence[Value], *, linked: bool) -> Pair:
+    betnr = advoware.add_beteiligter(f"Muster {record}", {})
+    for one in values:
+        advoware.add_entry(betnr, **(one.linked if linked else one.entry))
+    attributes = {"lastName": f"Muster {record}", "betnr": betnr, **items(values if linked else [])}
+    return Pair(betnr, espocrm.create_record("CBeteiligte", attributes))
 
 
 @dataclass

@@ -1,0 +1,100 @@
+"""Steps: how long a step's process takes, held against an empty Python step in the same Motia, and what it imports.
+
+Each step gets work that is there but changes nothing: an id to remember, an unchanged record to look at or to sync. So
+its time is start, imports, and the few calls nobody can do without. The time is Motia's own, from before the process is
+started until it says that it is through. Imports are those of the same calls under `python -X importtime`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from bench.figures import Result, median, ratio
+from bench.live import live
+from scripts.launch.places import PYTHON, ROOT
+
+if TYPE_CHECKING:
+    from bench.live import Live
+
+LIMITS = {
+    "beteiligte_webhook": 1.2,
+    "detect_komm_changes": 2.0,
+    "sync_to_espocrm": 3.0,
+    "sync_to_advoware": 3.0,
+}
+_EMPTY_API, _EMPTY_EVENT = "bench_empty_api", "bench_empty_event"
+_GATE_KEY = "of-this-bench"
+
+
+def run(*, quick: bool) -> list[Result]:
+    """Both tables."""
+    with live(5) as here:
+        return [_starts(here, 3 if quick else 15), _imports(here)]
+
+
+def _starts(here: Live, rounds: int) -> Result:
+    result = Result("Step processes", f"Seconds of a step call that changes nothing; medians of {rounds} rounds in turns.")
+    times: dict[str, list[float]] = {name: [] for name in (_EMPTY_API, _EMPTY_EVENT, *LIMITS)}
+    for number in range(rounds + 1):
+        found = _round(here, here.pairs[number % 5].espo_id)
+        if number:  # the first one fills the disk's cache
+            for name, taken in times.items():
+                taken.append(found[name])
+    for name in (_EMPTY_API, _EMPTY_EVENT):
+        result.add(name, median(times[name]), "s")
+    for name, limit in LIMITS.items():
+        floor = times[_EMPTY_API if name == "beteiligte_webhook" else _EMPTY_EVENT]
+        result.add(name, median(times[name]), "s", floor=median(floor), ratio=ratio(times[name], floor), at_most=limit)
+    return result
+
+
+def _round(here: Live, espo_id: str) -> dict[str, float]:
+    here.forget_calls()
+    here.post("/bench/empty", {})
+    here.wait_for(_EMPTY_API)
+    here.webhook([espo_id])
+    here.wait_for("beteiligte_webhook", "detect_komm_changes")
+    here.emit("bench.empty")
+    here.wait_for(_EMPTY_EVENT)
+    for way in ("to_espocrm", "to_advoware"):
+        here.state.ring([espo_id], delay=3600)
+        here.emit(f"kommunikation.sync.{way}", ids=[espo_id], quelle="reconcile")
+        here.wait_for(f"sync_{way}")
+    return {call.step: call.seconds for call in here.calls()}
+
+
+def _imports(here: Live) -> Result:
+    result = Result("Imports", "Milliseconds of imports by -X importtime, of the very calls above; their largest packages.")
+    espo_id = here.pairs[0].espo_id
+    data = {"ids": [espo_id], "quelle": "espocrm"}
+    request = {"headers": {"x-komm-gate": _GATE_KEY}, "body": {"ids": [espo_id]}, "pathParams": {"quelle": "espocrm"}}
+    arguments: dict[str, Any] = dict.fromkeys(LIMITS, data) | {"beteiligte_webhook": request}
+    arguments |= {"reconcile": None, "cleanup_empty_slots": None}
+    floor, _ = _import_times(here, ROOT / "bench" / "project" / "empty_event_step.py", data)
+    for name, argument in arguments.items():
+        if name != "beteiligte_webhook":
+            here.state.ring([espo_id], delay=3600)
+        found, packages = _import_times(here, ROOT / "steps" / "kommunikation" / f"{name}_step.py", argument)
+        note = ", ".join(f"{package} {took:.0f}" for package, took in packages.most_common(4))
+        result.add(name, found, "ms", floor=floor, ratio=found / floor, note=note)
+    return result
+
+
+def _import_times(here: Live, step: Any, argument: Any) -> tuple[float, Counter[str]]:
+    """All milliseconds of imports, the median of three, and those of each top-level package."""
+    runs = []
+    for _ in range(3):
+        command = [PYTHON, "-X", "importtime", "-m", "bench.one_step", step, json.dumps(argument)]
+        env = here.stack.env | {"KOMM_GATE_KEY": _GATE_KEY}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+        packages: Counter[str] = Counter()
+        for line in done.stderr.splitlines():
+            own, _, rest = line.removeprefix("import time:").partition("|")
+            if line.startswith("import time:") and own.strip().isdigit():
+                packages[rest.rpartition("|")[2].strip().split(".")[0]] += int(own) / 1000  # type: ignore[assignment]
+        runs.append(packages)
+    middle = sorted(runs, key=Counter.total)[1]
+    return middle.total(), middle
