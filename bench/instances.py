@@ -100,7 +100,7 @@ def _watched(client: redis.Redis) -> Iterator[Leases]:
     client.config_set("notify-keyspace-events", "E$gx")
     leases = Leases()
     ended = threading.Event()
-    with client.pubsub() as pubsub:
+    with client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
         pubsub.psubscribe("__keyevent@*__:set", "__keyevent@*__:del", "__keyevent@*__:expired")
 
         def listen() -> None:

@@ -13,8 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bench.drive import full_pass
 from bench.figures import Result, ratio, seconds
-from bench.world import WORKERS, full_pass, world
+from bench.world import WORKERS, world
 from services import flow
 from services.http_client import HttpClient
 

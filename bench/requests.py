@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bench.drive import full_pass
 from bench.figures import Result
-from bench.world import Value, full_pass, value, world
+from bench.world import Value, value, world
 from services.flow_wiring import wiring
 
 if TYPE_CHECKING:

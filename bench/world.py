@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import deque
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from sandbox.advoware.store import AdvowareStore, connect
 from sandbox.espocrm.store import EspoStore
 from scripts.launch.stack import Stack
-from services import flow
 from services.advoware_service import AdvowareService
 from services.config import AdvowareSettings, EspoCrmSettings
 from services.espocrm import EspoCrmService
@@ -131,25 +129,6 @@ class World:
         return told
 
 
-def work(events: Iterable[dict[str, Any]]) -> None:
-    """Carry events through the flow's functions, one after the other, as Motia does with processes."""
-    queue = deque(("detect", event) for event in events)
-    while queue:
-        topic, event = queue.popleft()
-        if topic == "detect":
-            found = flow.detect(event)
-            queue.extend((way, new) for way in ("to_espocrm", "to_advoware") for new in found[way])
-        else:
-            other = "to_advoware" if topic == "to_espocrm" else "to_espocrm"
-            queue.extend((other, new) for new in flow.sync(event, topic)["follow_up"])
-
-
-def full_pass() -> None:
-    """A full pass over all linked records, to its end."""
-    flow.request_pass()
-    work(flow.reconcile()["events"])
-
-
 @contextmanager
 def world(count: int, *, values: int = 5, linked: bool = True, batch: int = BATCH) -> Iterator[World]:
     """Everything as processes of their own on free ports of 127.0.0.1, with so many pairs of records."""
@@ -169,4 +148,4 @@ def world(count: int, *, values: int = 5, linked: bool = True, batch: int = BATC
         yield World(sandbox, state, advoware, espocrm, pairs, processes.env["REDIS_URL"])
 
 
-__all__ = ["BATCH", "WORKERS", "Pair", "Value", "World", "fill", "full_pass", "items", "value", "work", "world"]
+__all__ = ["BATCH", "WORKERS", "Pair", "Value", "World", "fill", "items", "value", "world"]
