@@ -38,5 +38,7 @@ simulate: ready-to-test
 
 mutations: ready-to-test
 	$(PY) -m tests.simulation.mutations --only "$(ONLY)"
-bench: ready-to-test
+
+bench:
+	@python3 -m scripts.launch.provision
 	$(PY) -m bench $(ONLY) $(if $(filter-out 0,$(QUICK)),--quick)

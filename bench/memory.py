@@ -63,21 +63,21 @@ class Peaks:
 
 def run(*, quick: bool) -> list[Result]:
     """The table."""
-    huge = 1000 if quick else HUGE
+    sizes, huge = (SIZES[:2], 1000) if quick else (SIZES, HUGE)
     result = Result("Memory", "Peak resident memory of a step's process; floor: an empty Python step in the same Motia.")
-    with live(2 * sum(SIZES), huge=huge) as here:
+    with live(2 * sum(sizes), huge=huge) as here:
         with Peaks(here.motia.pid) as peaks:
             here.emit("bench.empty")
             here.wait_for("bench_empty_event")
             empty = peaks.mib["empty_event"]
             result.add("empty step", empty, "MiB")
-            by_size = {size: _events_of(here, peaks, size) for size in SIZES}
+            by_size = {size: _events_of(here, peaks, size) for size in sizes}
             large = _huge(here, peaks)
-        small = by_size[SIZES[0]]
+        small = by_size[1]
         small |= _cron_steps(here)
         for step, peak in small.items():
             result.add(f"{step}, 1 record", peak, "MiB", floor=empty, ratio=peak / empty)
-    for size in SIZES[1:]:
+    for size in sizes[1:]:
         for step, peak in by_size[size].items():
             grown = peak - by_size[1][step]
             result.add(f"{step}, {size} records", peak, "MiB", note=f"{grown:+.1f} MiB against one record")
@@ -94,7 +94,7 @@ def _events_of(here: Live, peaks: Peaks, size: int) -> dict[str, float]:
         here.edit(record, 1, unseen=True)
     here.webhook([here.pairs[record].espo_id for record in range(first, first + size)])
     here.wait_until_through()
-    there = sum(SIZES)
+    there = here.linked // 2
     ids = []
     for record in range(there + first, there + first + size):
         pair = here.pairs[record]

@@ -17,6 +17,8 @@ from bench.live import live
 from scripts.launch.places import PYTHON, ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.live import Live
 
 LIMITS = {
@@ -25,14 +27,17 @@ LIMITS = {
     "sync_to_espocrm": 3.0,
     "sync_to_advoware": 3.0,
 }
-_EMPTY_API, _EMPTY_EVENT = "bench_empty_api", "bench_empty_event"
+_CRON = ("reconcile", "cleanup_empty_slots")
+_EMPTY_API, _EMPTY_EVENT, _EMPTY_CRON = "bench_empty_api", "bench_empty_event", "bench_empty_cron"
 _GATE_KEY = "of-this-bench"
 
 
 def run(*, quick: bool) -> list[Result]:
     """Both tables."""
     with live(5) as here:
-        return [_starts(here, 3 if quick else 15), _imports(here)]
+        starts = _starts(here, 3 if quick else 15)
+        _cron_starts(here, starts, 3 if quick else 12)
+        return [starts, _imports(here, 1 if quick else 3)]
 
 
 def _starts(here: Live, rounds: int) -> Result:
@@ -66,28 +71,50 @@ def _round(here: Live, espo_id: str) -> dict[str, float]:
     return {call.step: call.seconds for call in here.calls()}
 
 
-def _imports(here: Live) -> Result:
+def _cron_starts(here: Live, result: Result, ticks: int) -> None:
+    """The two cron steps, which have no target of their own: each ticks every three seconds, a second apart."""
+    settings = {
+        "KOMM_RECONCILE_CRON": "0-59/3 * * * * *",
+        "KOMM_CLEANUP_CRON": "1-59/3 * * * * *",
+        "BENCH_CRON": "2-59/3 * * * * *",
+        "KOMM_WALK": "0",
+    }
+    here.forget_calls()
+    instance = here.start_instance(**settings)
+    try:
+        # The first tick of reconcile begins a full pass: it is left out.
+        calls = here.wait_for(*[_EMPTY_CRON] * (ticks + 1))[3:]
+    finally:
+        here.stack.drop(instance)
+    times = {name: [call.seconds for call in calls if call.step == name] for name in (_EMPTY_CRON, *_CRON)}
+    floor = median(times[_EMPTY_CRON])
+    result.add(_EMPTY_CRON, floor, "s")
+    for name in _CRON:
+        result.add(name, median(times[name]), "s", floor=floor, ratio=median(times[name]) / floor)
+
+
+def _imports(here: Live, runs: int) -> Result:
     result = Result("Imports", "Milliseconds of imports by -X importtime, of the very calls above; their largest packages.")
     espo_id = here.pairs[0].espo_id
     data = {"ids": [espo_id], "quelle": "espocrm"}
     request = {"headers": {"x-komm-gate": _GATE_KEY}, "body": {"ids": [espo_id]}, "pathParams": {"quelle": "espocrm"}}
     arguments: dict[str, Any] = dict.fromkeys(LIMITS, data) | {"beteiligte_webhook": request}
-    arguments |= {"reconcile": None, "cleanup_empty_slots": None}
-    floor, _ = _import_times(here, ROOT / "bench" / "project" / "empty_event_step.py", data)
+    arguments |= dict.fromkeys(_CRON)
+    floor, _ = _import_times(here, ROOT / "bench" / "project" / "empty_event_step.py", data, runs)
     for name, argument in arguments.items():
         if name != "beteiligte_webhook":
             here.state.ring([espo_id], delay=3600)
-        found, packages = _import_times(here, ROOT / "steps" / "kommunikation" / f"{name}_step.py", argument)
+        found, packages = _import_times(here, ROOT / "steps" / "kommunikation" / f"{name}_step.py", argument, runs)
         note = ", ".join(f"{package} {took:.0f}" for package, took in packages.most_common(4))
         result.add(name, found, "ms", floor=floor, ratio=found / floor, note=note)
     return result
 
 
-def _import_times(here: Live, step: Any, argument: Any) -> tuple[float, Counter[str]]:
-    """All milliseconds of imports, the median of three, and those of each top-level package."""
-    runs = []
-    for _ in range(3):
-        command = [PYTHON, "-X", "importtime", "-m", "bench.one_step", step, json.dumps(argument)]
+def _import_times(here: Live, step: Path, argument: Any, runs: int) -> tuple[float, Counter[str]]:
+    """All milliseconds of imports, the median of so many runs, and those of each top-level package."""
+    found = []
+    for _ in range(runs):
+        command: list[str | Path] = [PYTHON, "-X", "importtime", "-m", "bench.one_step", step, json.dumps(argument)]
         env = here.stack.env | {"KOMM_GATE_KEY": _GATE_KEY}
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
         packages: Counter[str] = Counter()
@@ -95,6 +122,6 @@ def _import_times(here: Live, step: Any, argument: Any) -> tuple[float, Counter[
             own, _, rest = line.removeprefix("import time:").partition("|")
             if line.startswith("import time:") and own.strip().isdigit():
                 packages[rest.rpartition("|")[2].strip().split(".")[0]] += int(own) / 1000  # type: ignore[assignment]
-        runs.append(packages)
-    middle = sorted(runs, key=Counter.total)[1]
+        found.append(packages)
+    middle = sorted(found, key=Counter.total)[runs // 2]
     return middle.total(), middle
