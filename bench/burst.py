@@ -48,7 +48,7 @@ def burst(here: Live, records: range, mark: int = 1, *, check: bool = True) -> f
     """Edit these records, let EspoCRM tell, and wait until all are settled; gives seconds since it began to tell."""
     texts = {record: here.edit(record, mark) for record in records}
     started = time.perf_counter()
-    here.espocrm.flush()
+    here.deliver()
     here.wait_until_through()
     taken = time.perf_counter() - started
     if check:

@@ -94,6 +94,10 @@ class Live:
         headers = {"Signature": signatures(webhook_id, secret, payload)[0], "Content-Type": "application/json"}
         self.http.post("/webhooks/espocrm/beteiligte", content=payload, headers=headers).raise_for_status()
 
+    def deliver(self) -> None:
+        """Let EspoCRM send all webhooks that wait, one request after the other."""
+        self.espocrm.control("POST", "/_sandbox/flush", timeout=WAIT_SECONDS)
+
     def edit(self, record: int, mark: int, *, unseen: bool = False) -> str:
         """A person changes the last value of a record in EspoCRM; gives the new one. `unseen`: no webhook tells of it."""
         new = value(record, mark * 5 + 4)
