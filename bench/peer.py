@@ -127,7 +127,7 @@ def install() -> None:
 def run(*, quick: bool) -> list[Result]:
     """The table."""
     install()
-    count, rounds = (100, 1) if quick else (1000, 5)
+    count, rounds = (100, 1) if quick else (1000, 3)
     result = Result(
         "Peer: vdirsyncer",
         f"Seconds of one run over {count:,} contacts with {VALUES} values each; floor: vdirsyncer between two Radicale.",
