@@ -48,7 +48,7 @@ class Leases:
 
 def run(*, quick: bool) -> list[Result]:
     """The table."""
-    many, rounds = (60, 1) if quick else (300, 3)
+    many, rounds = (30, 1) if quick else (200, 2)
     result = Result(
         "Two instances",
         f"Bursts of {many} records with one instance and with two on the same Redis, {rounds} of each in turns;"
