@@ -46,6 +46,8 @@ def _commit() -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run them; 1 if a bench could not be carried out. A missed target is shown and no error: machines differ."""
     arguments = _arguments(argv)
+    # Where it is set, every process compiles our modules anew, and that would be measured: a usual machine keeps them.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     report: dict[str, Any] = {"machine": machine(), "commit": _commit(), "date": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
     report |= {"quick": arguments.quick, "benches": []}
     cores, memory, python = report["machine"].values()
