@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from bench.figures import Result, median, ratio
@@ -37,7 +37,7 @@ def run(*, quick: bool) -> list[Result]:
     with live(5) as here:
         starts = _starts(here, 3 if quick else 15)
         _cron_starts(here, starts, 3 if quick else 12)
-        return [starts, _imports(here, 1 if quick else 3)]
+        return [starts, _imports(here, 1 if quick else 5)]
 
 
 def _starts(here: Live, rounds: int) -> Result:
@@ -93,35 +93,53 @@ def _cron_starts(here: Live, result: Result, ticks: int) -> None:
         result.add(name, median(times[name]), "s", floor=floor, ratio=median(times[name]) / floor)
 
 
-def _imports(here: Live, runs: int) -> Result:
-    result = Result("Imports", "Milliseconds of imports by -X importtime, of the very calls above; their largest packages.")
+def _imports(here: Live, rounds: int) -> Result:
+    result = Result(
+        "Imports",
+        f"Milliseconds of imports by -X importtime, of the very calls above; {rounds} rounds in turns. Beside it how many"
+        " modules, and the largest packages.",
+    )
     espo_id = here.pairs[0].espo_id
     data = {"ids": [espo_id], "quelle": "espocrm"}
     request = {"headers": {"x-komm-gate": _GATE_KEY}, "body": {"ids": [espo_id]}, "pathParams": {"quelle": "espocrm"}}
-    arguments: dict[str, Any] = dict.fromkeys(LIMITS, data) | {"beteiligte_webhook": request}
-    arguments |= dict.fromkeys(_CRON)
-    floor, _ = _import_times(here, ROOT / "bench" / "project" / "empty_event_step.py", data, runs)
-    for name, argument in arguments.items():
-        if name != "beteiligte_webhook":
+    arguments: dict[str, Any] = {"empty": data} | dict.fromkeys(LIMITS, data)
+    arguments |= {"beteiligte_webhook": request} | dict.fromkeys(_CRON)
+    found: dict[str, list[Imports]] = {name: [] for name in arguments}
+    for number in range(rounds + 1):
+        for name, argument in arguments.items():
             here.state.ring([espo_id], delay=3600)
-        found, packages = _import_times(here, ROOT / "steps" / "kommunikation" / f"{name}_step.py", argument, runs)
-        note = ", ".join(f"{package} {took:.0f}" for package, took in packages.most_common(4))
-        result.add(name, found, "ms", floor=floor, ratio=found / floor, note=note)
+            imports = _import_times(here, name, argument)
+            if number:  # the first one fills the disk's cache and Python's own
+                found[name].append(imports)
+    floors = [sum(run.packages.values()) for run in found["empty"]]
+    for name, runs in found.items():
+        times = [sum(run.packages.values()) for run in runs]
+        packages = sorted(runs[0].packages, key=lambda package: -median(run.packages.get(package, 0.0) for run in runs))
+        largest = (f"{package} {median(run.packages.get(package, 0.0) for run in runs):.0f}" for package in packages[:4])
+        note = f"{runs[0].modules} modules; " + ", ".join(largest)
+        result.add(name, median(times), "ms", floor=median(floors), ratio=ratio(times, floors), note=note)
     return result
 
 
-def _import_times(here: Live, step: Path, argument: Any, runs: int) -> tuple[float, Counter[str]]:
-    """All milliseconds of imports, the median of so many runs, and those of each top-level package."""
-    found = []
-    for _ in range(runs):
-        command: list[str | Path] = [PYTHON, "-X", "importtime", "-m", "bench.one_step", step, json.dumps(argument)]
-        env = here.stack.env | {"KOMM_GATE_KEY": _GATE_KEY}
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
-        packages: Counter[str] = Counter()
-        for line in done.stderr.splitlines():
-            own, _, rest = line.removeprefix("import time:").partition("|")
-            if line.startswith("import time:") and own.strip().isdigit():
-                packages[rest.rpartition("|")[2].strip().split(".")[0]] += int(own) / 1000  # type: ignore[assignment]
-        found.append(packages)
-    middle = sorted(found, key=Counter.total)[runs // 2]
-    return middle.total(), middle
+@dataclass(slots=True)
+class Imports:
+    """What one process imported: milliseconds of each top-level package, number of modules."""
+
+    packages: dict[str, float] = field(default_factory=dict)
+    modules: int = 0
+
+
+def _import_times(here: Live, name: str, argument: Any) -> Imports:
+    folder = ROOT / ("bench/project" if name == "empty" else "steps/kommunikation")
+    step = folder / f"{'empty_event' if name == 'empty' else name}_step.py"
+    command: list[str | Path] = [PYTHON, "-X", "importtime", "-m", "bench.one_step", step, json.dumps(argument)]
+    env = here.stack.env | {"KOMM_GATE_KEY": _GATE_KEY}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    found = Imports()
+    for line in done.stderr.splitlines():
+        own, _, rest = line.removeprefix("import time:").partition("|")
+        if line.startswith("import time:") and own.strip().isdigit():
+            package = rest.rpartition("|")[2].strip().split(".")[0]
+            found.packages[package] = found.packages.get(package, 0.0) + int(own) / 1000
+            found.modules += 1
+    return found
