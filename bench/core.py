@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ KINDS = ("unchanged", "changed", "first sync", "removed", "one number")
 LIMIT_MS, LIMIT_AT = 1.0, 20
 EXPONENT = 1.1
 _MAIL, _PHONE = 4, 1  # kommKz MailGesch, TelGesch
-_LARGE = 1000  # from here on three rounds say enough
+_LARGE, _LARGE_ROUNDS = 1000, 3  # from here on three rounds say enough
 
 
 class Case:
@@ -101,7 +102,16 @@ def measure(sizes: list[int], rounds: int) -> Result:
 
 
 def _milliseconds(works: list[Callable[[], object]], sizes: list[int], rounds: int) -> list[float]:
+    """Medians. Small and large sizes are measured in turns as well, so that a busy moment does not look like growth."""
     timed = [partial(seconds, work, clock=time.process_time) for work in works]
     small = [work for work, size in zip(timed, sizes, strict=True) if size < _LARGE]
     large = [work for work, size in zip(timed, sizes, strict=True) if size >= _LARGE]
-    return [median(times) * 1000 for times in [*in_turns(small, rounds), *in_turns(large, 3)]]
+    found: list[list[float]] = [[] for _ in timed]
+    gc.collect()
+    gc.freeze()  # the records made here are none of a step's: the collector would visit all of them with each diff
+    for _ in range(_LARGE_ROUNDS):
+        block = [*in_turns(small, max(1, rounds // _LARGE_ROUNDS)), *in_turns(large, 1)]
+        for times, more in zip(found, block, strict=True):
+            times.extend(more)
+    gc.unfreeze()
+    return [median(times) * 1000 for times in found]
