@@ -5,7 +5,8 @@
 # make chaos          two instances killed at will for five minutes (SECONDS=300 SEED=1)
 # make simulate       20,000 histories, every fault and kill (HISTORIES=20000 SEED=0); all kill points
 # make mutations      deliberate bugs, one at a time: each has to be noticed by simulation or kill test (ONLY=lease)
-.PHONY: run test check chaos simulate mutations ready-to-test
+# make bench          measures against floors (docs/performance.md); ONLY="core requests" some of it, QUICK=1 smaller numbers
+.PHONY: run test check chaos simulate mutations bench ready-to-test
 .DEFAULT_GOAL := run
 
 PY := python_modules/bin/python
@@ -37,3 +38,7 @@ simulate: ready-to-test
 
 mutations: ready-to-test
 	$(PY) -m tests.simulation.mutations --only "$(ONLY)"
+
+bench:
+	@python3 -m scripts.launch.provision
+	$(PY) -m bench $(ONLY) $(if $(filter-out 0,$(QUICK)),--quick)

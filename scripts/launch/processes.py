@@ -31,6 +31,7 @@ class Child:
         env: Mapping[str, str],
         *,
         logs: Path = RUNTIME / "logs",
+        cwd: Path = ROOT,
         ready: Callable[[str], bool] = bool,
     ) -> None:
         self.name = name
@@ -38,7 +39,7 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_bytes(b"")
         self._command = [*_dies_with_us(), *command]
-        self._env, self._ready = dict(env), ready
+        self._env, self._cwd, self._ready = dict(env), cwd, ready
         self._start()
 
     def _start(self) -> None:
@@ -46,7 +47,7 @@ class Child:
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 self._command,
-                cwd=ROOT,
+                cwd=self._cwd,
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -39,8 +39,8 @@ class Stack:
         self.runtime = runtime
         self.children: list[Child] = []
 
-    def _start(self, name: str, command: list[str | Path], ready: Callable[[str], bool]) -> Child:
-        child = Child(name, command, self.env, logs=self.runtime / "logs", ready=ready)
+    def _start(self, name: str, command: list[str | Path], ready: Callable[[str], bool], cwd: Path = ROOT) -> Child:
+        child = Child(name, command, self.env, logs=self.runtime / "logs", cwd=cwd, ready=ready)
         self.children.append(child)
         if not child.wait_until_ready(_START_SECONDS):
             raise CannotRunError(f"{name} did not start; see {child.log}.")
@@ -101,9 +101,11 @@ class Stack:
         # Secrets of webhooks registered for another address stay known.
         self.env[name] = secrets if only_here or not known else _merge(known, secrets)
 
-    def start_motia(self, port: int) -> Child:
-        """Start Motia on 127.0.0.1; give its process."""
-        child = self._start("motia", ["node", _MOTIA, "start", "-p", str(port), "-H", "127.0.0.1"], _is_motia_ready)
+    def start_motia(self, port: int, *, project: Path = ROOT) -> Child:
+        """Start Motia on 127.0.0.1 with the steps of `project`; give its process."""
+        name = f"motia-{port}" if any(child.name == "motia" for child in self.children) else "motia"
+        command: list[str | Path] = ["node", _MOTIA, "start", "-p", str(port), "-H", "127.0.0.1"]
+        child = self._start(name, command, _is_motia_ready, project)
         if f"listening on port {port}\n" not in child.words():
             self.drop(child)  # Motia takes the next free port by itself, where no webhook would find it
             raise PortTakenError(f"Port {port} was taken while Motia started.")
