@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from services.config import SyncSettings
     from services.kommunikation_sync_utils import KommunikationSyncManager
     from services.state import StateStore
+    from services.state_redis import RedisState
 
 
 def build_state() -> StateStore | None:
@@ -14,13 +16,16 @@ def build_state() -> StateStore | None:
     from services.config import SyncSettings
 
     settings = SyncSettings.from_environment()
-    if not settings.redis_url:
-        return None
+    return build_state_for(settings) if settings.redis_url else None
+
+
+def build_state_for(settings: SyncSettings) -> RedisState:
+    """The store in the Redis of these settings. Raises `errors.Unconfigured` for unusable ones."""
     from services.state_redis import RedisState
     from services.state_seal import seal_from
 
     key = settings.data_key.get_secret_value() if settings.data_key else None
-    return RedisState.connect(settings.redis_url, seal=seal_from(key))
+    return RedisState.connect(settings.redis_url or "", seal=seal_from(key))
 
 
 def build_manager(state: StateStore | None = None) -> KommunikationSyncManager:

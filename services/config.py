@@ -26,6 +26,7 @@ from pydantic import (
 
 from services.errors import Unconfigured
 from services.kommunikation_table import ConflictPolicy
+from services.scope import Mode, Scope
 from services.web_address import usable_address
 
 if TYPE_CHECKING:
@@ -75,6 +76,22 @@ def _secrets_by_webhook(value: object) -> object:
             raise ValueError("not of the form webhookId:secret,webhookId:secret")
         pairs[webhook_id] = secret
     return pairs
+
+
+def _pilot(value: object) -> object:
+    """'id,id' or the name of a file (recognised by its / or .) with one id a line; '#' begins a comment there."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace(",", "\n")
+    if "/" in value or "." in value:
+        try:
+            text = (PROJECT_ROOT / value.strip()).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise ValueError("its file can't be read") from None
+    ids = {line.partition("#")[0].strip() for line in text.splitlines()} - {""}
+    if not ids or not all(re.fullmatch(r"[A-Za-z0-9_-]{1,36}", one) for one in ids):
+        raise ValueError("ids of EspoCRM or numbers of Beteiligte, separated by commas, or a file with one a line")
+    return frozenset(ids)
 
 
 RootUrl = Annotated[str, AfterValidator(_root_url)]
@@ -145,7 +162,10 @@ class EspoCrmSettings(_Settings):
 
 
 class SyncSettings(_Settings):
-    """What the sync itself needs. `redis_url` is None without Redis; `webhook_secrets`: webhook id -> secret."""
+    """What the sync itself needs. `redis_url` is None without Redis; `webhook_secrets`: webhook id -> secret.
+
+    `pilot`: the only records that may be written, None for all; see `services.scope`.
+    """
 
     redis_url: str | None = Field(None, alias="REDIS_URL", repr=False, pattern=r"^(rediss?|unix)://")
     api_token: HeaderSecret | None = Field(None, alias="KOMM_API_TOKEN")
@@ -154,6 +174,13 @@ class SyncSettings(_Settings):
     webhook_secrets: Annotated[dict[str, SecretStr], BeforeValidator(_secrets_by_webhook)] = Field(
         default_factory=dict, alias="ESPOCRM_WEBHOOK_SECRETS"
     )
+    mode: Mode = Field(Mode.LIVE, alias="KOMM_MODE")
+    pilot: Annotated[frozenset[str] | None, BeforeValidator(_pilot)] = Field(None, alias="KOMM_PILOT")
+
+    @property
+    def scope(self) -> Scope:
+        """Which records may be written."""
+        return Scope(self.mode, self.pilot)
 
 
 def environment(env_file: Path | None = None) -> dict[str, str]:

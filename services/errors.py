@@ -129,6 +129,16 @@ class LeaseLost(RetryLater):
     counts_against_record = False
 
 
+class PlanOutdated(NeedsPerson):
+    """Either side, the base or the rules have changed since the plan was made: look at a new one."""
+
+
+class NotInScope(NeedsPerson):
+    """Shadow mode, or the record is not on the pilot list: nothing may be written."""
+
+    counts_against_record = False
+
+
 class RecordProblem(NeedsPerson):
     """The pair of records can't be synchronised; `cause` says why. No value was touched."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from services.config import EspoCrmSettings
-    from services.espocrm_answers import EspoWebhook
+    from services.espocrm_answers import EspoSelf, EspoWebhook
     from services.kommunikation_types import EspoItem, EspoListRow, EspoRecord
 
 SYSTEM = "EspoCRM"
@@ -140,6 +140,17 @@ class EspoCrmService:
         from services.espocrm_answers import read_version
 
         return self._read("App/user", "asking for the server's version", read_version)
+
+    def whoami(self) -> EspoSelf:
+        """What EspoCRM tells about this user and itself: version, rights, settings, its clock. Needs no right."""
+        from services.espocrm_answers import read_self
+
+        what = "asking who we are"
+
+        def attempt(seconds: float) -> EspoSelf:
+            return read_self(self._send("GET", "App/user", what, seconds=seconds), self._entity, what)
+
+        return repeat_read(attempt, seconds=self._settings.timeout_seconds)
 
     def list_webhooks(self) -> list[EspoWebhook]:
         """The webhooks of this API user (EspoCRM allows 50)."""

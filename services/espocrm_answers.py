@@ -80,10 +80,38 @@ class _Webhooks(_Answer):
 
 class _Settings(_Answer):
     version: str | None = None
+    phone_international: bool | None = Field(default=None, alias="phoneNumberInternational")
+    phone_extensions: bool | None = Field(default=None, alias="phoneNumberExtensions")
+
+
+class _User(_Answer):
+    type: Text = ""
+
+
+class _Acl(_Answer):
+    table: dict[str, Any] = Field(default_factory=dict)
 
 
 class _AppUser(_Answer):
     settings: _Settings
+    user: _User = Field(default_factory=_User)
+    acl: _Acl = Field(default_factory=_Acl)
+
+
+@dataclass(frozen=True, slots=True)
+class EspoSelf:
+    """What EspoCRM tells about the caller and itself (`App/user`). None: it does not say.
+
+    `rights`: right -> level (`all`, `team`, `own`, `no`) on the entity; empty where the answer has no table of them.
+    `phone_international`: whether numbers have to be international; `server_time`: seconds since 1970, by its clock.
+    """
+
+    version: str | None
+    user_type: str
+    rights: dict[str, str]
+    phone_international: bool | None
+    phone_extensions: bool | None
+    server_time: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +176,26 @@ def _webhook(row: _Webhook) -> EspoWebhook:
 def read_version(payload: Any, what: str) -> str | None:
     """The server's version out of `App/user`."""
     return _read(_AppUser, payload, what).settings.version
+
+
+def read_self(answer: Answer, entity: str, what: str) -> EspoSelf:
+    """All that `App/user` tells; see `EspoSelf`."""
+    told = _read(_AppUser, answer.json(), what)
+    row = told.acl.table.get(entity)
+    if isinstance(row, dict):
+        rights = {str(right): str(level) for right, level in row.items()}
+    else:
+        # An administrator's table may lack the entity; `false` says that a role forbids all of it.
+        rights = {"read": "no", "edit": "no"} if row is False else {}
+    stamp = answer.headers.get("x-app-timestamp", "")
+    return EspoSelf(
+        version=told.settings.version,
+        user_type=told.user.type,
+        rights=rights,
+        phone_international=told.settings.phone_international,
+        phone_extensions=told.settings.phone_extensions,
+        server_time=float(stamp) if stamp.isdigit() else None,
+    )
 
 
 def validation_error(answer: Answer, what: str) -> Validation:

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from services.flow_batch import Batch, Outcome
 from services.flow_events import GRACE_SECONDS, betnr_key, checked, events_of, parsed
-from services.flow_pass import PassStatus, begin_pass, note_recent, pass_status, poll_espocrm, recent, want_pass
+from services.flow_pass import (
+    PassStatus,
+    begin_pass,
+    kept_from_writing,
+    note_recent,
+    pass_status,
+    poll_espocrm,
+    recent,
+    want_pass,
+)
 from services.flow_wiring import Wiring, wiring
 
 if TYPE_CHECKING:
@@ -70,8 +79,10 @@ def sync(data: Any, direction: str) -> dict[str, Any]:
     batch = Batch(wired)
     stop = bool(data.get("stop_removals"))
     outcomes = batch.each(ids, lambda: partial(wired.manager.sync_record, direction=direction, stop_removals=stop))
-    note_recent(wired, [outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["plan"]])
-    other = {outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["pending"]}
+    note_recent(wired, [outcome.espo_id for outcome in outcomes if outcome.result and outcome.result["run"]])
+    # In shadow mode both directions stay undone: they would emit each other for ever.
+    done = [outcome for outcome in outcomes if outcome.result and not outcome.result["dry_run"]]
+    other = {outcome.espo_id for outcome in done if outcome.result and outcome.result["pending"]}
     batch.settle(outcome for outcome in outcomes if outcome.espo_id not in other)
     more = {"stop_removals": True} if stop else {}
     follow_up = [outcome.espo_id for outcome in outcomes if outcome.espo_id in other]
@@ -100,11 +111,25 @@ def reconcile() -> dict[str, Any]:
 
 
 def cleanup() -> dict[str, Any]:
-    """Counts slots, reports who has too many, drops what is past its retention."""
+    """Counts slots, reports who has too many, drops what is past its retention; tells what shadow mode left out."""
     from services.flow_slots import count_slots
 
     wired = wiring()
-    return {"summary": count_slots(wired) | {"journal_entries_dropped": wired.state.cleanup()}}
+    return {"summary": count_slots(wired) | {"journal_entries_dropped": wired.state.cleanup()} | _not_written(wired)}
+
+
+def _not_written(wired: Wiring) -> dict[str, Any]:
+    """What shadow mode or the pilot list kept from happening, for the daily summary."""
+    scope = wired.manager.scope
+    if scope.unlimited:
+        return {}
+    planned = kept_from_writing(wired)
+    return {
+        "mode": scope.mode.value,
+        "pilot_records": len(scope.pilot or ()),
+        "records_it_would_write": len(planned),
+        "changes_it_would_make": sum(planned.values()),
+    }
 
 
 def request_pass() -> None:

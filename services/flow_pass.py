@@ -27,7 +27,10 @@ _VALUES_OUT, _VALUES_IN, _WRITES = "values_to_espocrm", "values_to_advoware", "w
 
 
 class PassStatus(TypedDict):
-    """Counts of the last full pass. `first_pass_done`: every record of it has been worked on, if only to fail."""
+    """Counts of the last full pass. `first_pass_done`: every record of it has been worked on, if only to fail.
+
+    `would_write`: records that shadow mode or the pilot list keep from being written.
+    """
 
     records_total: int
     records_done: int
@@ -39,6 +42,7 @@ class PassStatus(TypedDict):
     first_pass_done: bool
     pass_number: int
     pass_writes: int
+    would_write: int
 
 
 def want_pass(wired: Wiring) -> None:
@@ -130,6 +134,15 @@ def recent(wired: Wiring) -> list[str]:
     return [espo_id for espo_id, at in known.items() if wired.now() - at < RECENT_SECONDS]
 
 
+def kept_from_writing(wired: Wiring) -> dict[str, int]:
+    """Changes planned per record that shadow mode or the pilot list keep from being made."""
+    scope = wired.manager.scope
+    if scope.unlimited:
+        return {}
+    planned = ((espo_id, one.betnr, one.counts.get("planned", 0)) for espo_id, one in wired.state.statuses().items())
+    return {espo_id: count for espo_id, betnr, count in planned if count and not scope.allows(espo_id, betnr)}
+
+
 def pass_status(wired: Wiring) -> PassStatus:
     """Where the last full pass is."""
     state = wired.state
@@ -149,4 +162,5 @@ def pass_status(wired: Wiring) -> PassStatus:
         first_pass_done=bool(mark) and done >= total,
         pass_number=int(mark.get("number", 0)),
         pass_writes=counters.get(_WRITES, 0) - int(mark.get(_WRITES, 0)),
+        would_write=len(kept_from_writing(wired)),
     )

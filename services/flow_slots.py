@@ -47,7 +47,8 @@ def _count_one(wired: Wiring, espo_id: str, betnr: int) -> Counter[str]:
     # One free slot of a kind is kept for the next value; the rest is surplus.
     surplus = [entry_id for ids in free.values() for entry_id in sorted(ids)[1:]]
     since = wired.state.slot_since(betnr, slots)
-    deleted = _delete(wired, espo_id, betnr, surplus) if wired.delete_slots and surplus else 0
+    may_delete = wired.delete_slots and wired.manager.scope.allows(espo_id, betnr)
+    deleted = _delete(wired, espo_id, betnr, surplus) if may_delete and surplus else 0
     report: dict[str, Any] | None = None
     with_text = sorted(entry_id for entry_id, (_, text) in slots.items() if text)
     above = len(slots) - deleted > wired.slot_limit

@@ -75,6 +75,16 @@ class ArrayEdit:
         if key not in self._replaced:
             self._removed[key] = RemoveItem(row, reason, entry, old=old, key=key)
 
+    def take(self, operation: AddItem | ReplaceItem | RemoveItem) -> None:
+        """Takes over an operation that was made elsewhere: an undo knows the item it puts back."""
+        if isinstance(operation, AddItem):
+            self._added[operation.key] = operation
+        elif isinstance(operation, ReplaceItem):
+            self._replacing.add(operation.key)
+            self._replaced[canonical_key(operation.old.value)] = operation
+        else:
+            self._removed[operation.key] = operation
+
     def _kept(self, art: Art) -> int:
         """How many items of this array neither leave it nor change to the other one."""
         away = {key for key, op in self._replaced.items() if op.item.art is not op.old.art} | self._removed.keys()

@@ -87,7 +87,8 @@ def base_after(
     settled: dict[int, str | None] = {}
     waiting, left, filled = frozenset(unfinished), frozenset(given_up), frozenset(to_fill)
     read = read_entries(beteiligter, view)
-    live = {entry.key for entry in read if entry.synced and not entry.blank and entry.key in held}
+    here = {entry.key for entry in read if entry.synced and not entry.blank}
+    live = here & held.keys()
     for entry in read:
         form = (forms or {}).get(entry.id, entry.form)
         item = held.get(entry.key) if entry.synced and not entry.blank else None
@@ -130,6 +131,7 @@ def base_after(
         refused=dict(refused or {}),
         withheld=tuple(sorted(set(withheld))),
         agreed={**still_agreed(beteiligter, view, set(held), live), **settled},
+        undone=still_undone(view, here, set(held)),
     )
 
 
@@ -154,6 +156,12 @@ def given_up(comparison: Comparison, record: EspoRecord) -> frozenset[int]:
 def to_fill(comparison: Comparison) -> frozenset[int]:
     """Emptied entries for which EspoCRM has another value (row 10)."""
     return frozenset(line.entry.id for line in comparison.lines if line.row.number == REFILL)
+
+
+def still_undone(view: BaseView, here: set[str], held: set[str]) -> tuple[str, ...]:
+    """What an undo took back and still stands on the other side alone. `here`: keys in Advoware; `held`: in EspoCRM."""
+    alone = {"e:" + key for key in here - held} | {"a:" + key for key in held - here}
+    return tuple(sorted(view.undone & alone))
 
 
 def _still_needed(stored: BaseEntry, held: Mapping[str, EspoItem], known: set[str]) -> bool:

@@ -112,8 +112,8 @@ class _Items:
     def take_partner(self, group: list[Entry | Gone], withheld: frozenset[str], entered: frozenset[str]) -> EspoItem | None:
         """The first unclaimed item of the group's array whose type fits one of the group.
 
-        None for a removal that waits for its release (`withheld`): a value that comes in meanwhile is a new one, and taken
-        for the changed one it would remove the old one after all.
+        None for a removal that waits for its release, or that was undone (`withheld`): a value that comes in meanwhile is a
+        new one, and taken for the changed one it would remove the old one after all.
         Where a run was interrupted while it wrote e' into the entries of a group, those that have it claim it already:
         the rest still gets what was intended for it. Not where a person has entered it meanwhile (`entered`): that entry is
         the item's now.
@@ -232,7 +232,7 @@ def compare(beteiligter: Beteiligter, record: EspoRecord, view: BaseView) -> Com
     baseless = {entry.id: _baseless_line(entry, items) for entry in synced if entry.base is None}
     newcomers = {entry.key for entry in synced if entry.base is None and not entry.blank}
     based.sort(key=lambda s: s.id)
-    found: dict[int, Line | None] = {**baseless, **_based_lines(based, items, newcomers, view.withheld)}
+    found: dict[int, Line | None] = {**baseless, **_based_lines(based, items, newcomers, view.withheld | view.left_apart)}
     lines = []
     held = {entry.key for entry in synced if not entry.blank}
     for _, line in sorted(found.items()):

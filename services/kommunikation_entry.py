@@ -135,6 +135,16 @@ class BaseView:
         return self.keeps_base and self.base is None
 
     @property
+    def undone(self) -> frozenset[str]:
+        """What an undo took back, see `Base.undone`."""
+        return frozenset() if self.base is None else frozenset(self.base.undone)
+
+    @property
+    def left_apart(self) -> frozenset[str]:
+        """Canonical keys of what an undo took back from either side."""
+        return frozenset(name[2:] for name in self.undone)
+
+    @property
     def entries(self) -> Mapping[int, BaseEntry]:
         """Entry id -> base."""
         return {} if self.base is None else self.base.entries

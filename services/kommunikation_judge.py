@@ -6,7 +6,17 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from services.kommunikation_mapper import art_of, calculate_hash, canonical_key, espo_form, held_back_reason
-from services.kommunikation_rules import SENDING_ROWS, VALVE_VALUES, Answers, Finding, Rules, finding, value_of
+from services.kommunikation_rules import (
+    SENDING_ROWS,
+    UNDONE,
+    VALVE_VALUES,
+    WITHHELD,
+    Answers,
+    Finding,
+    Rules,
+    finding,
+    value_of,
+)
 from services.kommunikation_table import Act
 
 if TYPE_CHECKING:
@@ -54,13 +64,17 @@ class Judge:
                 self._list_conflict(line)
             if reason is not None:
                 self.held_back.append(finding("held", line, reason, value=value_of(line.subject)))
-            if line.partner is not None and self.advoware_refuses(line.partner):
+            refused = None if line.partner is None else self.advoware_refusal(line.partner)
+            if line.partner is not None and refused is not None:
                 name = f"held:{calculate_hash(line.partner.value)}"
-                self.held_back.append(finding(name, line, "Advoware refused it", value=line.partner.value))
-                reason = reason or "Advoware refused it"
+                self.held_back.append(finding(name, line, refused, value=line.partner.value))
+                reason = reason or refused
+            if self._undone_removal(line) and line.subject is not None:
+                reason = UNDONE
+                self.held_back.append(finding("undone", line, UNDONE, value=line.subject.base or ""))
             if id(line) in withheld:
                 fate = Fate.WITHHELD
-                self.valve.append(finding("valve", line, "removal needs a release", value=value_of(line.subject)))
+                self.valve.append(finding("valve", line, WITHHELD, value=value_of(line.subject)))
             elif reason is not None and line.row.act is not Act.CONFLICT:
                 fate = Fate.HELD_BACK
             elif not self.rules.direction.allows(line.row.direction) and not self._only_bookkeeping(line):
@@ -115,18 +129,30 @@ class Judge:
         art = art_of(entry.tlf, entry.kz)
         if espo_form(entry.tlf, art) is None:
             return held_back_reason(entry.tlf, art)
+        if "e:" + entry.key in self.view.undone:
+            return UNDONE
         return "EspoCRM refused it" if entry.key in self.answers.refused else None
 
-    def advoware_refuses(self, item: EspoItem) -> bool:
-        """Whether Advoware would not take this value."""
-        return canonical_key(item.value) in self.answers.refused_by_advoware
+    def advoware_refusal(self, item: EspoItem) -> str | None:
+        """Why the item's value can't go to Advoware; None if it can."""
+        key = canonical_key(item.value)
+        if "a:" + key in self.view.undone:
+            return UNDONE
+        return "Advoware refused it" if key in self.answers.refused_by_advoware else None
+
+    def _undone_removal(self, line: Line) -> bool:
+        """Whether the value is missing on the other side because an undo took it back there: that is no deletion."""
+        return line.row.removes and line.subject is not None and line.subject.base_key in self.view.left_apart
 
     def _withheld(self) -> set[int]:
         """The removals the valve stops, as ids of lines."""
         removing = [
             ln
             for ln in self.lines
-            if ln.row.removes and not (ln.row.act is not Act.EMPTY_ENTRY and self._held_elsewhere(ln))
+            if ln.row.removes
+            and not self._undone_removal(ln)
+            and (ln.subject is None or ln.subject.base_key not in self.rules.released)
+            and not (ln.row.act is not Act.EMPTY_ENTRY and self._held_elsewhere(ln))
         ]
         linked = {ln.subject.base_key for ln in self.lines if ln.subject is not None and ln.subject.base is not None}
         going = {line.subject.base_key for line in removing if line.subject is not None}
@@ -143,7 +169,8 @@ class Judge:
 
     def staying(self) -> set[str]:
         """Keys that must stay in EspoCRM: what a live entry holds, and what a change not carried out still needs."""
-        stays = set(self.by_key)
+        # What an undo has put back there stays, also where an entry changes away from it.
+        stays = set(self.by_key) | {name[2:] for name in self.view.undone if name.startswith("a:")}
         for line in self.lines:
             waits = line.row.number in {4, 8, 11} and self.fates[id(line)] is not Fate.GO
             # `saved`: an emptied entry gets its value back, so no entry that changed away from it may take it along.

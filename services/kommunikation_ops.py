@@ -68,6 +68,16 @@ class SetMarker(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreEntry(Operation):
+    """PUT an entry back to what it was before a run that is undone, value and whole remark."""
+
+    value: str = field(repr=False)
+    kz: int
+    bemerkung: str = field(repr=False)
+    online: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AddItem(Operation):
     """A new item in EspoCRM's array."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from services.kommunikation_diff import Comparison, compare
 from services.kommunikation_entry import Entry
-from services.kommunikation_judge import Judge
+from services.kommunikation_judge import Fate, Judge
 from services.kommunikation_rows import Rows
 from services.kommunikation_rules import SHORT_MARKER, Answers, Finding, Rules, finding
 from services.kommunikation_types import MarkerForm
@@ -19,6 +19,7 @@ from services.kommunikation_types import MarkerForm
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from services.kommunikation_diff import Line
     from services.kommunikation_entry import BaseView
     from services.kommunikation_ops import Arrays, Operation
     from services.kommunikation_types import Art, Beteiligter, EspoRecord
@@ -28,7 +29,9 @@ __all__ = ["Answers", "Finding", "Plan", "Rules", "make_plan"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run will do. `operations` in order of execution; `arrays` what EspoCRM gets, computed from them.
+    """What a run will do. `fates`: what becomes of each line of the comparison.
+
+    `operations` in order of execution; `arrays` what EspoCRM gets, computed from them.
 
     `questions`: numbers and addresses to ask EspoCRM about before the plan can be carried out (key, value as EspoCRM
     spells it). `moves`: changes of type under way after this run. `withheld`: canonical keys the valve kept.
@@ -37,6 +40,7 @@ class Plan:
     """
 
     comparison: Comparison
+    fates: tuple[tuple[Line, Fate], ...]
     operations: tuple[Operation, ...]
     arrays: Arrays
     conflicts: tuple[Finding, ...]
@@ -69,6 +73,7 @@ def make_plan(beteiligter: Beteiligter, record: EspoRecord, view: BaseView, rule
     rows.make()
     return Plan(
         comparison=comparison,
+        fates=tuple((line, judge.fates[id(line)]) for line in comparison.lines),
         operations=rows.operations(),
         arrays=rows.edit.arrays(),
         conflicts=tuple(judge.conflicts),

@@ -12,6 +12,7 @@ from services.kommunikation_ops import (
     Operation,
     RemoveItem,
     ReplaceItem,
+    RestoreEntry,
     SetMarker,
     WriteEntry,
 )
@@ -20,9 +21,12 @@ from services.kommunikation_types import Art
 from services.secrecy import plainly
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.kommunikation_ops import Arrays
     from services.kommunikation_plan import Plan
     from services.kommunikation_table import Direction
+    from services.kommunikation_types import EspoItem
     from services.kommunikation_writer import Written
 
 _NAMES = {
@@ -30,6 +34,7 @@ _NAMES = {
     WriteEntry: "write_entry",
     EmptyEntry: "empty_entry",
     SetMarker: "set_marker",
+    RestoreEntry: "restore_entry",
     AddItem: "add_item",
     ReplaceItem: "replace_item",
     RemoveItem: "remove_item",
@@ -50,10 +55,33 @@ def describe(operation: Operation) -> dict[str, Any]:
         before = None if isinstance(operation, AddItem) else operation.old.value
         after = None if isinstance(operation, RemoveItem) else operation.item.value
         return told | {"system": "espocrm", "art": item.art.value, "type": item.type, "before": before, "after": after}
-    if isinstance(operation, (CreateEntry, WriteEntry, EmptyEntry, SetMarker)):
+    if isinstance(operation, (CreateEntry, WriteEntry, EmptyEntry, SetMarker, RestoreEntry)):
         told |= {"system": "advoware", "kommKz": int(operation.kz), "before": entry.tlf if entry is not None else None}
         told["after"] = "" if isinstance(operation, EmptyEntry) else operation.value
     return told
+
+
+def _item_form(item: EspoItem) -> dict[str, Any]:
+    """What an undo needs of an item."""
+    return {
+        "value": item.value,
+        "type": item.type,
+        "primary": item.primary,
+        "optOut": item.opt_out,
+        "invalid": item.invalid,
+    }
+
+
+def _for_undo(operation: Operation) -> dict[str, Any]:
+    """What the journal holds beyond `describe`: enough to take the write back (services/kommunikation_undo.py)."""
+    entry = operation.entry
+    if isinstance(operation, (AddItem, ReplaceItem, RemoveItem)):
+        old = None if isinstance(operation, AddItem) else _item_form(operation.old)
+        new = None if isinstance(operation, RemoveItem) else _item_form(operation.item)
+        return {"before_item": old, "item": new}
+    if entry is None:
+        return {"before_bemerkung": None, "before_online": None, "base": None}
+    return {"before_bemerkung": entry.bemerkung, "before_online": entry.online, "base": entry.base}
 
 
 @dataclass(slots=True)
@@ -64,6 +92,10 @@ class Report:
     betnr: int
     direction: Direction
     dry_run: bool
+    run: str = ""
+    """Name of the run in the journal; '' where nothing is written."""
+    fingerprint: str = ""
+    """Of a dry run: what both sides and the plan looked like."""
     emails_synced: int = 0
     phones_synced: int = 0
     created: int = 0
@@ -88,10 +120,14 @@ class Report:
         """One PUT to EspoCRM was read back."""
         self.emails_synced += len(arrays.of(Art.EMAIL) or ())
         self.phones_synced += len(arrays.of(Art.PHONE) or ())
-        changes = [op for op in plan.operations if isinstance(op, (AddItem, ReplaceItem, RemoveItem))]
+        self.items_written([op for op in plan.operations if isinstance(op, (AddItem, ReplaceItem, RemoveItem))], arrays)
+
+    def items_written(self, changes: Sequence[AddItem | ReplaceItem | RemoveItem], arrays: Arrays) -> None:
+        """These changes were one PUT to EspoCRM, and it was read back."""
         self.values_to_espocrm += len(changes)
         self.writes += 1
-        self._note(changes)
+        sent = (*(arrays.emails or ()), *(arrays.phones or ()))
+        self._note(changes, primaries=[item.value for item in sent if item.primary])
 
     def entry_written(self, one: Written) -> None:
         """One write to Advoware was read back."""
@@ -105,7 +141,13 @@ class Report:
             self.deleted += 1
         else:
             self.bookkeeping += 1
-        self._note([operation], entry_id=one.entry_id, bemerkung=one.body.bemerkung)
+        self._note([operation], entry_id=one.entry_id, bemerkung=one.body.bemerkung, online=one.body.online)
+
+    def entry_restored(self, operation: RestoreEntry) -> None:
+        """An undo put an entry back, and it was read back."""
+        self.writes += 1
+        self.updated += 1
+        self._note([operation], bemerkung=operation.bemerkung, online=operation.online)
 
     def short_marker(self, one: Written) -> None:
         """A remark that had no room for the whole marker is listed."""
@@ -117,8 +159,7 @@ class Report:
         for operation in operations:
             told = describe(operation)
             self.done.append(told)
-            remark = operation.entry.bemerkung if operation.entry is not None else None
-            self.journal.append(told | {"before_bemerkung": remark} | more)
+            self.journal.append(told | {"run": self.run} | _for_undo(operation) | more)
 
     @property
     def errors(self) -> list[str]:
@@ -162,6 +203,9 @@ class Report:
             "betnr": self.betnr,
             "direction": self.direction.value,
             "dry_run": self.dry_run,
+            "run": self.run if self.writes else "",
         }
+        if self.fingerprint:
+            told["fingerprint"] = self.fingerprint
         # Whoever calls asked to see the values; everything on the way here keeps them masked.
         return dict(plainly(told))

@@ -161,7 +161,7 @@ class Rows:
         partner = line.partner
         if partner is None:
             return
-        if self.judge.advoware_refuses(partner):
+        if self.judge.advoware_refusal(partner) is not None:
             self.placed.add(id(partner))  # listed as held back: it can't be carried over
         if self.rules.policy is ConflictPolicy.ESPOCRM_WINS:
             self._espocrm_wins(line, partner)
@@ -178,7 +178,7 @@ class Rows:
     def _espocrm_wins(self, line: Line, partner: EspoItem) -> None:
         if not self.rules.direction.allows(Direction.TO_ADVOWARE):
             self.judge.leave(line, Direction.TO_ADVOWARE)
-        elif not self.judge.advoware_refuses(partner):
+        elif self.judge.advoware_refusal(partner) is None:
             self._write(line, partner.value)
 
     def _conflict_to_espocrm(self, line: Line, partner: EspoItem) -> None:

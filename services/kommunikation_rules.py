@@ -24,18 +24,26 @@ SHORT_MARKER = {
     MarkerForm.NONE: "the remark has no room for a marker: only the base store knows the link",
 }
 
+WITHHELD = "removal needs a release"
+
+UNDONE = "undone by hand: both sides stay as they are until the value is changed or tried again (held-back retry)"
+
 SENDING_ROWS = frozenset({4, 6, 7, 15})
 """Rows that send an entry's value to EspoCRM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the run may do. `allow_removals`: the valve is released for this run; `stop_removals`: it is shut for all."""
+    """What the run may do. `allow_removals`: the valve is released for this run; `stop_removals`: it is shut for all.
+
+    `released`: canonical keys a person decided to remove; the valve has no say in these.
+    """
 
     policy: ConflictPolicy = ConflictPolicy.KEEP_BOTH
     direction: Direction = Direction.BOTH
     allow_removals: bool = False
     stop_removals: bool = False
+    released: frozenset[str] = field(repr=False, default=frozenset())
 
 
 @dataclass(frozen=True, slots=True)

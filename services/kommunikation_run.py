@@ -10,13 +10,17 @@ The order is chosen for crashes. Whatever happens after any call, the next run m
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from services.errors import (
     BadAnswer,
+    Bug,
     Conflict,
     NotFound,
+    PlanOutdated,
     RecordProblem,
     RetryLater,
     ServerError,
@@ -43,6 +47,7 @@ from services.kommunikation_entry import BaseView
 from services.kommunikation_mapper import canonical_key
 from services.kommunikation_ops import AddItem, CreateEntry, EmptyEntry, RemoveItem, ReplaceItem, SetMarker, WriteEntry
 from services.kommunikation_plan import Answers, Plan, Rules, make_plan
+from services.kommunikation_report import describe
 from services.kommunikation_types import Art, Base, EspoItem, KommunikationWrite, MarkerForm
 from services.kommunikation_writer import (
     AdvowareOperation,
@@ -60,6 +65,7 @@ if TYPE_CHECKING:
     from services.espocrm import EspoCrmService
     from services.kommunikation_report import Report
     from services.kommunikation_types import Beteiligter, EspoRecord, Kommunikation, OpenWrite
+    from services.scope import Scope
     from services.state import Lease, StateStore
 
 MAX_ROUNDS = 6
@@ -90,11 +96,14 @@ class Run:
         *,
         memory: dict[int, Memory],
         now: Callable[[], float],
+        scope: Scope,
+        expected: str = "",
     ) -> None:
+        """`expected`: fingerprint of the plan that was looked at; only that one is carried out."""
         self._advoware, self._espocrm, self._state = advoware, espocrm, state
         self._rules, self._report, self._memories = rules, report, memory
         self._espo_id, self._betnr = report.espo_id, report.betnr
-        self._now = now
+        self._now, self._scope, self._expected = now, scope, expected
         self._known: Base | None = None
         self._holders: dict[str, EspoItem | None] = {}
         self._asked_betnr = False
@@ -115,7 +124,38 @@ class Run:
         self._begin()
         plan = self._plan()
         self._report.planned(plan)
+        self._report.fingerprint = self.fingerprint(plan)
         return plan
+
+    @property
+    def live(self) -> bool:
+        """Whether this record may be written (shadow mode, pilot list)."""
+        return self._scope.allows(self._espo_id, self._betnr)
+
+    @property
+    def base_known(self) -> bool:
+        """Whether the store knows the record."""
+        return self._known is not None
+
+    def forget_refusals(self, lease: Lease, keys: set[str] | None) -> None:
+        """Drop what was refused or undone about these values (None: about all), so that it is tried again."""
+        base = self._state.load(self._espo_id)
+        if base is None:
+            return
+
+        def stays(name: str) -> bool:
+            return keys is not None and name[2:] not in keys
+
+        refused = {name: when for name, when in base.refused.items() if stays(name)}
+        undone = tuple(name for name in base.undone if stays(name))
+        if (refused, undone) != (base.refused, base.undone):
+            self._state.save(lease, replace(base, refused=refused, undone=undone))
+
+    def fingerprint(self, plan: Plan) -> str:
+        """A digest of both sides and of what is to be done: the same again only if nothing has changed."""
+        sides = [advoware_text(self._person), espocrm_text(self._record)]
+        told = json.dumps([describe(operation) for operation in plan.operations], sort_keys=True)
+        return hashlib.sha256("\n".join([*sides, told]).encode()).hexdigest()
 
     def look(self, lease: Lease) -> Plan:
         """Looks, and remembers what both sides agree on where there is nothing to write; asks EspoCRM no questions."""
@@ -132,9 +172,15 @@ class Run:
         """Works until nothing is left to do, then remembers. Gives the last plan."""
         self._lease = lease
         self._begin()
+        if not self.live:
+            self._report.dry_run = True
+            plan = self._plan()
+            self._report.planned(plan)
+            return plan
         self._repair()
         for _ in range(MAX_ROUNDS):
             plan = self._plan()
+            self._check_expected(plan)
             self._report.planned(plan)
             if not plan.operations and not plan.absence:
                 break
@@ -149,6 +195,11 @@ class Run:
                 self._state.save(self._held(), self.base)
             raise self._failure
         return plan
+
+    def _check_expected(self, plan: Plan) -> None:
+        """Before the first write. What follows in this run follows from it: a change of type takes two rounds."""
+        if self._expected and not self._report.writes and self.fingerprint(plan) != self._expected:
+            raise PlanOutdated(f"Record {self._espo_id} has changed since the plan was made: nothing was written.")
 
     def _begin(self) -> None:
         base = self._state.load(self._espo_id, self._lease)
@@ -291,6 +342,12 @@ class Run:
             raise RuntimeError("a dry run writes nothing")
         return self._lease
 
+    def _writing(self) -> Lease:
+        """The lease, asked for by whatever writes to a system: the last gate of shadow mode and pilot list."""
+        if not self.live:
+            raise Bug(f"Record {self._espo_id} is not to be written.")
+        return self._held()
+
     def _announce(self, plan: Plan, writes: list[AdvowareOperation]) -> None:
         if not self._state.keeps_base:
             return
@@ -307,6 +364,7 @@ class Run:
             dict(self._refused),
             tuple(sorted(plan.withheld)),
             agreed=dict(self._view.agreed),
+            undone=tuple(sorted(self._view.undone)),
         )
         self._state.save(self._held(), self._note)
         self._announced = True
@@ -352,7 +410,7 @@ class Run:
     def _put_once(self, plan: Plan) -> None:
         if not plan.arrays:
             return
-        self._held().check()
+        self._writing().check()
         emails, phones = plan.arrays.emails, plan.arrays.phones
         self._espocrm.put_arrays(self._espo_id, emails=emails, phones=phones, version=self._record.version)
 
@@ -411,7 +469,7 @@ class Run:
             return False  # EspoCRM, as it was read back, no longer has a value that was to come from there
         ready = [operation for operation in writes if _proved(operation, held)]
         while ready and self._failure is None:
-            writer = AdvowareWriter(self._advoware, self._held(), self._person, self._read_advoware)
+            writer = AdvowareWriter(self._advoware, self._writing(), self._person, self._read_advoware)
             before, written = self._person, writer.write(ready)
             self._person = writer.settle(written)
             for one in written:
@@ -462,12 +520,12 @@ class Run:
             if (raw.tlf or "") != write.after_tlf:
                 self._refused["a:" + canonical_key(write.after_tlf)] = self._now()
                 body = KommunikationWrite(write.before_tlf, write.before_bemerkung, write.kz, online=raw.online)
-                self._held().check()
+                self._writing().check()
                 self._advoware.update_kommunikation(self._betnr, entry_id, body)
                 self._person = self._read_advoware()
                 continue
             for form, body in zip((MarkerForm.HASH, MarkerForm.NONE), shorter_bodies(write, online=raw.online), strict=True):
-                self._held().check()
+                self._writing().check()
                 self._advoware.update_kommunikation(self._betnr, entry_id, body)
                 self._person = self._read_advoware()
                 now = next((r for r in self._person.kommunikation if r.id == entry_id), None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.errors import InvalidInput, NeedsPerson, RecordProblem, SyncError
 from services.kommunikation_plan import Rules
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from services.espocrm import EspoCrmService
     from services.kommunikation_plan import Plan
     from services.kommunikation_types import Base
+    from services.scope import Scope
     from services.state import Lease, StateStore
+
+AnyRun = TypeVar("AnyRun", bound=Run)
 
 _ESPO_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
@@ -43,12 +46,13 @@ class KommunikationSyncManager:
         *,
         state: StateStore | None = None,
         policy: ConflictPolicy | None = None,
+        scope: Scope | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Wire the manager. `policy` None: from the environment (KOMM_CONFLICT_POLICY)."""
+        """Wire the manager. `policy`, `scope` None: from the environment (KOMM_CONFLICT_POLICY, KOMM_MODE, KOMM_PILOT)."""
         self._advoware, self._espocrm = advoware, espocrm
         self._state: StateStore = state if state is not None else MemoryState()
-        self._policy = policy if policy is not None else _policy_from_environment()
+        self._policy, self.scope = _from_environment(policy, scope)
         self._now = now
         self._memory: dict[int, Memory] = {}
 
@@ -60,11 +64,13 @@ class KommunikationSyncManager:
         *,
         dry_run: bool = False,
         allow_removals: bool = False,
+        expected: str = "",
     ) -> dict[str, Any]:
         """Make both sides equal, as far as `direction` allows ('both', 'to_espocrm', 'to_advoware').
 
         `beteiligte_id` is EspoCRM's id, `betnr` Advoware's number. `dry_run` only says what would be done.
-        `allow_removals` releases the valve for this run.
+        `allow_removals` releases the valve for this run. `expected` is the `fingerprint` of a dry run: only what that one
+        planned is carried out, else `PlanOutdated` is raised and nothing was written.
 
         Returns counts and errors per direction, and `plan`, `conflicts`, `held_back`, `notices`, `pending`, `valve`.
         Raises an `errors.SyncError` where the pair as a whole can't be synchronised; no value has been touched then that
@@ -73,8 +79,8 @@ class KommunikationSyncManager:
         report = Report(_checked_id(beteiligte_id), _checked_betnr(betnr), _direction(direction), dry_run)
         rules = Rules(self._policy, report.direction, allow_removals)
         if dry_run:
-            return report.result(self._run(report, rules).dry())
-        return self._work(report, rules, Run.carry_out)
+            return report.result(self._run(report, rules, Run).dry())
+        return self._work(report, rules, Run.carry_out, expected=expected)
 
     def sync_record(self, beteiligte_id: str, direction: str, *, stop_removals: bool = False) -> dict[str, Any]:
         """Like `sync_bidirectional` for the Beteiligter the record itself names.
@@ -97,22 +103,41 @@ class KommunikationSyncManager:
         def look(run: Run, lease: Lease) -> Plan:
             plan = run.look(lease)
             writes_advoware = any(is_for_advoware(operation) for operation in plan.operations)
-            seen["writes_espocrm"] = bool(plan.arrays)
+            seen["writes_espocrm"] = run.live and bool(plan.arrays)
             # What is decided by something not being there needs a second reading, also where nothing is written.
-            seen["writes_advoware"] = writes_advoware or plan.absence or run.repairs
+            seen["writes_advoware"] = run.live and (writes_advoware or plan.absence or run.repairs)
             seen["removals"], seen["linked"] = plan.removals, plan.linked
             return plan
 
         return self._work(report, Rules(self._policy), look) | seen
 
-    def _run(self, report: Report, rules: Rules) -> Run:
-        return Run(self._advoware, self._espocrm, self._state, rules, report, memory=self._memory, now=self._now)
+    def _run(self, report: Report, rules: Rules, kind: type[AnyRun], expected: str = "") -> AnyRun:
+        return kind(
+            self._advoware,
+            self._espocrm,
+            self._state,
+            rules,
+            report,
+            memory=self._memory,
+            now=self._now,
+            scope=self.scope,
+            expected=expected,
+        )
 
-    def _work(self, report: Report, rules: Rules, work: Callable[[Run, Lease], Plan]) -> dict[str, Any]:
+    def _work(
+        self,
+        report: Report,
+        rules: Rules,
+        work: Callable[[Run, Lease], Plan],
+        *,
+        expected: str = "",
+        kind: type[Run] = Run,
+    ) -> dict[str, Any]:
         finished = False
         with self._state.acquire(report.espo_id) as lease:
+            report.run = f"{report.espo_id}.{lease.fence}"
             try:
-                run = self._run(report, rules)
+                run = self._run(report, rules, kind, expected)
                 plan = work(run, lease)
                 result = report.result(plan)
                 self._state.finish(lease, _end(report, plan, result, run.base))
@@ -121,10 +146,14 @@ class KommunikationSyncManager:
                 self._remember_failure(report, error)
                 raise
             finally:
-                if report.writes and not finished:
-                    self._state.journal(report.espo_id, report.journal)
-                    self._state.count(**report.counts)
+                if not finished:
+                    self._note_writes(report)
         return result
+
+    def _note_writes(self, report: Report) -> None:
+        if report.writes:
+            self._state.journal(report.espo_id, report.journal)
+            self._state.count(**report.counts)
 
     def _remember_failure(self, report: Report, error: SyncError) -> None:
         if error.system == "Redis":
@@ -178,6 +207,7 @@ def _end(report: Report, plan: Plan, result: Mapping[str, Any], base: Base | Non
     state = RecordState.FAILED if report.errors else RecordState.PENDING if open_ends else RecordState.EQUAL
     counts = {name: len(result[name]) for name in ("conflicts", "held_back", "notices", "pending")}
     counts["withheld"] = len(plan.valve)
+    counts["planned"] = len(plan.operations) if report.dry_run else 0
     return RunEnd(
         status=RecordStatus(report.betnr, state, report.errors[0] if report.errors else "", counts=counts),
         base=base,
@@ -189,11 +219,14 @@ def _end(report: Report, plan: Plan, result: Mapping[str, Any], base: Base | Non
     )
 
 
-def _policy_from_environment() -> ConflictPolicy:
+def _from_environment(policy: ConflictPolicy | None, scope: Scope | None) -> tuple[ConflictPolicy, Scope]:
+    if policy is not None and scope is not None:
+        return policy, scope
     # Imported late: a manager wired by hand needs no configuration.
     from services.config import SyncSettings
 
-    return SyncSettings.from_environment().conflict_policy
+    settings = SyncSettings.from_environment()
+    return policy or settings.conflict_policy, scope or settings.scope
 
 
 def _direction(direction: str) -> Direction:

@@ -159,6 +159,8 @@ class Base:
     `withheld`: canonical keys of removals the valve stopped; they wait for a release, whatever comes in meanwhile.
     `agreed`: entry id -> value (None: no value) that both sides were seen to agree on while the entry's marker still tells
     otherwise; it counts before the marker.
+    `undone`: 'e:' or 'a:' + canonical key of a value that an undo took back from EspoCRM or Advoware: it is not brought
+    there again, and not removed from the other side because it is missing there.
     `digest_advoware`, `digest_espocrm`: keyed digests of both sides as they were read last.
     """
 
@@ -169,5 +171,6 @@ class Base:
     refused: dict[str, float] = field(default_factory=dict, repr=False)
     withheld: tuple[str, ...] = field(default=(), repr=False)
     agreed: dict[int, str | None] = field(default_factory=dict, repr=False)
+    undone: tuple[str, ...] = field(default=(), repr=False)
     digest_advoware: str = ""
     digest_espocrm: str = ""

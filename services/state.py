@@ -61,6 +61,9 @@ class StateStore(Protocol):
     def forget(self, espo_id: str) -> None:
         """Drop the base. Status, lists and journal stay: they are what a person looks at."""
 
+    def erase(self, espo_id: str, betnr: int | None = None) -> None:
+        """Drop all that is known of a record, journal included, and of its Beteiligter: a person is to be forgotten."""
+
     def register_link(self, espo_id: str, betnr: int | None, lease: Lease | None = None) -> tuple[str, ...]:
         """Record which Beteiligter the record is linked to (None: to none); give all ids known for it, sorted.
 
@@ -130,6 +133,9 @@ class StateStore(Protocol):
     def status(self, espo_id: str) -> RecordStatus | None:
         """Tell how the record stood after its last run; None if it had none."""
 
+    def statuses(self) -> dict[str, RecordStatus]:
+        """Tell how every record stood after its last run, by EspoCRM id."""
+
     def status_counts(self) -> dict[str, int]:
         """Count the records by state: every `RecordState.value`, 0 included."""
 
@@ -148,16 +154,19 @@ class StateStore(Protocol):
         """
 
     def lists(self, espo_id: str) -> dict[str, list[dict[str, Any]]]:
-        """Give the record's lists by `ListKind.value`, oldest first."""
+        """Give the record's lists by `ListKind.value`, oldest first. `seen`: true where a person acknowledged the entry."""
 
     def listed(self, kind: ListKind) -> dict[str, int]:
-        """Give the records that have entries in this list, with their number."""
+        """Give the records that have entries in this list nobody acknowledged, with their number."""
 
     def list_counts(self) -> dict[str, int]:
         """Count over all records: entries under `conflicts`, records under `conflicts_records`, and so on."""
 
-    def acknowledge(self, espo_id: str, conflict_id: str) -> bool:
-        """Take a conflict off the list; False if it is not there."""
+    def acknowledge(self, espo_id: str, conflict_id: str, kind: ListKind = ListKind.CONFLICTS) -> bool:
+        """Take a conflict off the list; False if it is not there.
+
+        Entries of the other lists stay as long as their cause does: they are marked as seen and count no longer.
+        """
 
     def journal(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Append writes; each gets `n` (a number, growing over all records) and `at`. 1,000 a record, 90 days."""

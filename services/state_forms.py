@@ -80,11 +80,14 @@ def base_from_json(text: str, espo_id: str) -> Base:
         moves = {int(entry_id): int(kz) for entry_id, kz in form.pop("moves").items()}
         writes = tuple(_open_write(write) for write in form.pop("open_writes"))
         withheld = tuple(map(Wert, form.pop("withheld", ())))
+        undone = tuple(map(Wert, form.pop("undone", ())))
         agreed: dict[int, str | None] = {
             int(entry_id): wert_or_none(value) for entry_id, value in form.pop("agreed", {}).items()
         }
         form["refused"] = {Wert(key): when for key, when in form.get("refused", {}).items()}
-        return Base(entries=entries, moves=moves, open_writes=writes, withheld=withheld, agreed=agreed, **form)
+        return Base(
+            entries=entries, moves=moves, open_writes=writes, withheld=withheld, undone=undone, agreed=agreed, **form
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
         pass  # raised below, outside the handler: the original error's text may hold a value
     raise NeedsPerson(f"Redis holds {what} in a form that can't be read.", system="Redis")

@@ -66,6 +66,7 @@ class MemoryState(MemoryDueList):
         self._walked: tuple[int, str] = (-1, "")
         self._statuses: dict[str, str] = {}
         self._lists: dict[str, dict[tuple[ListKind, str], tuple[float, str]]] = {}
+        self._seen: set[tuple[str, ListKind, str]] = set()
         self._journal: dict[str, list[dict[str, Any]]] = {}
         self._journal_number = 0
         self._counters: Counter[str] = Counter()
@@ -120,6 +121,16 @@ class MemoryState(MemoryDueList):
         with self._lock:
             self._bases.pop(espo_id, None)
 
+    def erase(self, espo_id: str, betnr: int | None = None) -> None:
+        """See `StateStore.erase`."""
+        with self._lock:
+            for kept in (self._bases, self._links, self._statuses, self._lists, self._journal):
+                kept.pop(espo_id, None)
+            self._slots.pop(betnr or 0, None)
+            self._slot_reports.pop(betnr or 0, None)
+        for key in (espo_id, f"betnr:{betnr}"):
+            self.settle(key, self.due_token([key])[key])
+
     def register_link(
         self,
         espo_id: str,
@@ -171,6 +182,11 @@ class MemoryState(MemoryDueList):
         text = self._statuses.get(espo_id)
         return None if text is None else status_from_json(text, espo_id)
 
+    def statuses(self) -> dict[str, RecordStatus]:
+        """See `StateStore.statuses`."""
+        with self._lock:
+            return {espo_id: status_from_json(text, espo_id) for espo_id, text in self._statuses.items()}
+
     def status_counts(self) -> dict[str, int]:
         """See `StateStore.status_counts`."""
         with self._lock:
@@ -196,21 +212,30 @@ class MemoryState(MemoryDueList):
                     since = old[key][0] if key in old else self._clock()
                     new[key] = (since, to_json(entry))
             self._lists[espo_id] = new
+            self._seen &= {(one, *key) for one, held in self._lists.items() for key in held}
 
     def lists(self, espo_id: str) -> dict[str, list[dict[str, Any]]]:
         """See `StateStore.lists`."""
         with self._lock:
             held = list(self._lists.get(espo_id, {}).items())
+            seen = {(kind, entry_id) for one, kind, entry_id in self._seen if one == espo_id}
         what = f"a list of record {espo_id}"
-        return {
-            kind.value: oldest_first(((since, key[1], text) for key, (since, text) in held if key[0] is kind), what)
+        found = {
+            kind: oldest_first(((since, key[1], text) for key, (since, text) in held if key[0] is kind), what)
             for kind in ListKind
+        }
+        return {
+            kind.value: [{**entry, **({"seen": True} if (kind, entry["id"]) in seen else {})} for entry in entries]
+            for kind, entries in found.items()
         }
 
     def listed(self, kind: ListKind) -> dict[str, int]:
         """See `StateStore.listed`."""
         with self._lock:
-            numbers = {espo_id: sum(key[0] is kind for key in held) for espo_id, held in self._lists.items()}
+            numbers = {
+                espo_id: sum(key[0] is kind and (espo_id, *key) not in self._seen for key in held)
+                for espo_id, held in self._lists.items()
+            }
         return {espo_id: number for espo_id, number in numbers.items() if number}
 
     def list_counts(self) -> dict[str, int]:
@@ -222,10 +247,15 @@ class MemoryState(MemoryDueList):
             counts[f"{kind.value}_records"] = len(listed)
         return counts
 
-    def acknowledge(self, espo_id: str, conflict_id: str) -> bool:
+    def acknowledge(self, espo_id: str, conflict_id: str, kind: ListKind = ListKind.CONFLICTS) -> bool:
         """See `StateStore.acknowledge`."""
         with self._lock:
-            return self._lists.get(espo_id, {}).pop((ListKind.CONFLICTS, conflict_id), None) is not None
+            held = self._lists.get(espo_id, {})
+            if kind is ListKind.CONFLICTS:
+                return held.pop((kind, conflict_id), None) is not None
+            if (kind, conflict_id) in held:
+                self._seen.add((espo_id, kind, conflict_id))
+            return (kind, conflict_id) in held
 
     def journal(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """See `StateStore.journal`."""

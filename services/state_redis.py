@@ -25,9 +25,11 @@ nothing is deleted, doubled or overwritten because of it: without a base there i
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from services.errors import Unconfigured
+from services.errors import ServerError, Unconfigured
 from services.lean_redis import ExponentialWithJitterBackoff, Retry, redis
 from services.state_forms import GONE_SECONDS, from_json, keyed_digest, status_from_json, status_to_json, to_json
 from services.state_redis_due import RedisDueList
@@ -120,6 +122,21 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
             raise Unconfigured("REDIS_URL is not an address of a Redis (redis://host:port/db).", system="Redis")
         return cls(client, **options)
 
+    def erase(self, espo_id: str, betnr: int | None = None) -> None:
+        """See `StateStore.erase`."""
+        self._drop_record(espo_id)
+        self._all(
+            lambda pipe: (
+                pipe.delete(self._key(f"data:journal:{espo_id}"), self._key(f"slots:{betnr}")),
+                pipe.zrem(self._key("links"), espo_id),
+                pipe.hdel(self._key("slots:reports"), str(betnr)),
+            )
+        )
+        for key, token in self.due_token([espo_id, f"betnr:{betnr}"]).items():
+            self.settle(key, token)
+        with suppress(ServerError):  # one is under way already, or a rented Redis forbids it
+            self._ask(lambda client: client.bgrewriteaof())  # the append-only file holds the values until then
+
     def register_link(self, espo_id: str, betnr: int | None, lease: Lease | None = None) -> tuple[str, ...]:
         """See `StateStore.register_link`."""
         if isinstance(lease, RedisLease) and betnr is not None and lease.found.betnr == betnr:
@@ -209,6 +226,11 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
             )
         )
 
+    def statuses(self) -> dict[str, RecordStatus]:
+        """See `StateStore.statuses`."""
+        held = self._ask(lambda client: dict(client.hscan_iter(self._key("status"), count=1000)))
+        return {espo_id: status_from_json(text, espo_id) for espo_id, text in held.items()}
+
     def status_counts(self) -> dict[str, int]:
         """See `StateStore.status_counts`."""
         numbers = self._all(lambda pipe: [pipe.scard(self._key(f"status:{state.value}")) for state in RecordState])
@@ -265,6 +287,16 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
     def ping(self) -> None:
         """See `StateStore.ping`."""
         self._ask(lambda client: client.ping())
+
+    def server_facts(self) -> dict[str, Any]:
+        """What the server tells of itself: `INFO`, and of `CONFIG` what is not forbidden."""
+        facts: dict[str, Any] = dict(self._ask(lambda client: client.info()))
+        for name in ("appendfsync", "slowlog-log-slower-than"):
+            try:
+                facts |= self._ask(partial(redis.Redis.config_get, pattern=name))
+            except ServerError:
+                break  # a rented Redis may forbid it
+        return facts
 
     def token_cache(self) -> TokenCache:
         """See `StateStore.token_cache`."""

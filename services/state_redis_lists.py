@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 KINDS = tuple(ListKind)
 
 # KEYS: the record's lists, then the number of entries per record, one hash for each kind. ARGV[1]: the record.
+# A field 'seen|<list>|<id>' says that a person acknowledged the entry.
 COUNT_UP = """
 local numbers = {conflicts = 0, held_back = 0, notices = 0}
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local kind = string.match(field, '^[^|]*')
-  if numbers[kind] then numbers[kind] = numbers[kind] + 1 end
+  local seen = redis.call('HEXISTS', KEYS[1], 'seen|' .. field) == 1
+  if numbers[kind] and not seen then numbers[kind] = numbers[kind] + 1 end
 end
 for i, kind in ipairs({'conflicts', 'held_back', 'notices'}) do
   if numbers[kind] > 0 then redis.call('HSET', KEYS[i + 1], ARGV[1], numbers[kind])
@@ -43,13 +45,24 @@ for i = 4, #ARGV, 2 do
 end
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   local kind = string.match(field, '^[^|]*')
-  if string.find(ARGV[3], kind .. ',', 1, true) and not given[field] then redis.call('HDEL', KEYS[1], field) end
+  if string.find(ARGV[3], kind .. ',', 1, true) and not given[field] then
+    redis.call('HDEL', KEYS[1], field, 'seen|' .. field)
+  end
 end
 """
     + COUNT_UP
 )
 
 ACKNOWLEDGE = "local gone = redis.call('HDEL', KEYS[1], ARGV[2])\n" + COUNT_UP + "return gone\n"
+
+SEEN = (
+    """
+local there = redis.call('HEXISTS', KEYS[1], ARGV[2])
+if there == 1 then redis.call('HSET', KEYS[1], 'seen|' .. ARGV[2], ARGV[3]) end
+"""
+    + COUNT_UP
+    + "return there\n"
+)
 
 TRIM = """
 local before = redis.call('LLEN', KEYS[1])
@@ -124,12 +137,19 @@ class RedisLists(RedisPart):
         """See `StateStore.lists`."""
         what = f"a list of record {espo_id}"
         found: dict[str, list[tuple[float, str, str]]] = {kind.value: [] for kind in KINDS}
-        for field, stored in self._ask(lambda client: client.hgetall(self._lists_key(espo_id))).items():
+        held = self._ask(lambda client: client.hgetall(self._lists_key(espo_id)))
+        for field, stored in held.items():
             kind, _, entry_id = field.partition("|")
             if kind in found:
                 (since,), text = split_numbers(stored, 1, what)
                 found[kind].append((since, entry_id, self.seal.open(text, what)))
-        return {kind: oldest_first(entries, what) for kind, entries in found.items()}
+        return {
+            kind: [
+                {**entry, **({"seen": True} if f"seen|{kind}|{entry['id']}" in held else {})}
+                for entry in oldest_first(entries, what)
+            ]
+            for kind, entries in found.items()
+        }
 
     def listed(self, kind: ListKind) -> dict[str, int]:
         """See `StateStore.listed`."""
@@ -145,10 +165,11 @@ class RedisLists(RedisPart):
             counts[f"{kind.value}_records"] = len(numbers)
         return counts
 
-    def acknowledge(self, espo_id: str, conflict_id: str) -> bool:
+    def acknowledge(self, espo_id: str, conflict_id: str, kind: ListKind = ListKind.CONFLICTS) -> bool:
         """See `StateStore.acknowledge`."""
-        arguments = (espo_id, f"{ListKind.CONFLICTS.value}|{conflict_id}")
-        return bool(self._script(ACKNOWLEDGE, self._list_keys(espo_id), arguments))
+        script = ACKNOWLEDGE if kind is ListKind.CONFLICTS else SEEN
+        arguments = (espo_id, f"{kind.value}|{conflict_id}", f"{self._clock():.6f}")
+        return bool(self._script(script, self._list_keys(espo_id), arguments))
 
     def _journal_key(self, espo_id: str) -> str:
         return self._key(f"data:journal:{espo_id}")

@@ -112,7 +112,9 @@ class _Api:
             return Response(b"", 401, {"Content-Type": "text/html; charset=UTF-8", **asks})
         except ApiError as error:
             return _json_response(error.status, error.body, error.reason)
-        return _json_response(status, json.dumps(answer, separators=(",", ":")).encode())
+        response = _json_response(status, json.dumps(answer, separators=(",", ":")).encode())
+        response.headers["X-App-Timestamp"] = str(int(time.time()) + self.store.switches.clock_offset_seconds)
+        return response
 
     async def _dispatch(self, request: Request, user: User, parts: list[str]) -> tuple[int, Any]:
         entity, record_id = parts[0], parts[1] if len(parts) > 1 else ""
@@ -127,13 +129,22 @@ class _Api:
         if len(parts) > 2:  # noqa: PLR2004 - a link of a record
             raise ApiError(403, "No access.")
         right = _RIGHTS[request.method]
-        if (right if entity in PERSONS else "webhook") not in user.rights:
+        if (right if entity in PERSONS else "webhook") not in self._rights(user):
             raise ApiError(403, f"No {right} access.")
         data = await requests.body(request) if right in {"create", "edit"} else {}
         query = requests.php_query(request.scope["query_string"].decode("latin-1")) if not record_id else {}
         if entity == "Webhook":
             return self._webhook(request, user, record_id, data, query)
-        return 200, self._person(request, user, parts, data, query)
+        missing = self.store.switches.missing_fields
+        if any(f"'{field}'" in str(query.get("where")) for field in missing):
+            raise ApiError(400, "Not existing attribute in where.")
+        answer = self._person(request, user, parts, data, query)
+        if isinstance(answer, dict):
+            answer = {name: value for name, value in answer.items() if name not in missing}
+        return 200, answer
+
+    def _rights(self, user: User) -> frozenset[str]:
+        return user.rights - set(self.store.switches.denied_rights) if user.name == "sync" else user.rights
 
     def _person(
         self, request: Request, user: User, parts: list[str], data: Mapping[str, Any], query: Mapping[str, Any]
@@ -175,13 +186,16 @@ class _Api:
         return 200, hooks.update(hook_id, data, user, switches)
 
     def _whoami(self, user: User) -> dict[str, Any]:
-        table = {
-            entity: {right: "all" if right in user.rights else "no" for right in _RIGHTS.values()} for entity in PERSONS
-        }
+        rights, switches = self._rights(user), self.store.switches
+        table = {entity: {right: "all" if right in rights else "no" for right in _RIGHTS.values()} for entity in PERSONS}
         return {
             "user": {"id": user.id, "userName": user.name, "name": user.name, "type": "api", "isActive": True},
-            "acl": {"table": {**table, "Webhook": "webhook" in user.rights}},
-            "settings": {"version": self.store.switches.version},
+            "acl": {"table": {**table, "Webhook": "webhook" in rights}},
+            "settings": {
+                "version": switches.version,
+                "phoneNumberInternational": switches.phone_number_international,
+                "phoneNumberExtensions": switches.phone_number_extensions,
+            },
         }
 
     # --- The sandbox's controls -------------------------------------------------------------------------------------

@@ -36,6 +36,12 @@ class Switches(BaseModel):
     """False: deliveries carry `X-Signature` only (before 9.0)."""
     version: Literal["8.4.2", "9.1.7", "9.2.7"] = "9.2.7"
     """Setting it sets the switches above as in that version; 8.4.2 also answers without a new primary."""
+    denied_rights: tuple[Literal["read", "create", "edit", "delete", "webhook"], ...] = ()
+    """Rights that the role of the sync's API user lacks."""
+    missing_fields: tuple[Literal["betnr", "emailAddressData", "phoneNumberData"], ...] = ()
+    """Fields that the entity does not have, or that the role may not see."""
+    clock_offset_seconds: int = 0
+    """How far this server's clock is off, as its answers show it."""
     retry_delay_seconds: float = Field(default=600, ge=0)
     """Until a failed delivery is tried again."""
 

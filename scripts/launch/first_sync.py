@@ -70,7 +70,10 @@ def show(status: dict[str, Any]) -> None:
             ("Records with errors", status["errors"]),
         ]
     )
-    if status["pass_writes"] == 0:
+    if status["would_write"]:
+        say(f"  Nothing is written (KOMM_MODE, KOMM_PILOT): {status['would_write']} records would be.")
+        say("  'scripts/kommunikation.py plan' shows what.")
+    elif status["pass_writes"] == 0:
         say(f"  Everything was found equal: {status['records_total']} records, nothing to write.")
     say()
 

@@ -129,6 +129,11 @@ class SimStore(MemoryState):
 
         self.stepped(Call("S", "save", what=lease.espo_id), effect)
 
+    def erase(self, espo_id: str, betnr: int | None = None) -> None:
+        """See `StateStore.erase`."""
+        self.bases.pop(espo_id, None)
+        super().erase(espo_id, betnr)
+
     def _still_held(self, lease: Lease) -> None:
         # Part of `finish`, not a call of its own.
         if isinstance(lease, SimLease) and not lease.ours:

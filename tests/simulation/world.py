@@ -10,6 +10,7 @@ from services.kommunikation_mapper import make_hash_marker, make_marker, make_sl
 from services.kommunikation_sync_utils import KommunikationSyncManager
 from services.kommunikation_table import ConflictPolicy
 from services.kommunikation_types import Art, EspoItem
+from services.scope import Scope
 from tests.simulation.advoware import AdvowareWorld, SimAdvoware
 from tests.simulation.espocrm import EspoWorld, Record, SimEspoCrm
 from tests.simulation.hub import Hub, Worker
@@ -114,7 +115,7 @@ class World:
 
     def _wiring(self) -> Wiring:
         policy = ConflictPolicy(self.init["policy"])
-        manager = KommunikationSyncManager(self.a, self.e, state=self.store, policy=policy, now=self.hub.now)
+        manager = KommunikationSyncManager(self.a, self.e, state=self.store, policy=policy, scope=Scope(), now=self.hub.now)
         parts: dict[str, object] = {"manager": manager, "advoware": self.a, "espocrm": self.e}
         return Wiring(self.store, 25, 1, 100, 5, False, parts, self.hub.now, Serial)  # type: ignore[arg-type]
 

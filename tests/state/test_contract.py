@@ -29,6 +29,7 @@ BASE = Base(
     },
     moves={8: 3},
     open_writes=(OpenWrite(0, 3, "", "", "0171 3920001", "[ESPOCRM:MDE3MSAzOTIwMDAx:3] privat\r\n\u2028"),),
+    undone=("e:tel:+49511123456", "a:mail:max@example.com"),
     digest_advoware="0123456789abcdef",
     digest_espocrm="fedcba9876543210",
 )
@@ -462,6 +463,62 @@ class TestLists:
     def test_an_entry_without_an_id_is_our_own_fault(self, store: StateStore) -> None:
         with pytest.raises(Bug):
             store.set_lists("r1", notices=[{"text": "?"}])
+
+
+class TestByHand:
+    def test_what_a_person_has_seen_stays_on_its_list_and_counts_no_longer(self, store: StateStore) -> None:
+        store.set_lists("r1", held_back=[{"id": "a"}, {"id": "b"}], notices=[{"id": "a"}])
+        assert store.acknowledge("r1", "a", ListKind.HELD_BACK)
+        assert not store.acknowledge("r1", "c", ListKind.HELD_BACK)
+        assert {entry["id"]: entry.get("seen", False) for entry in store.lists("r1")["held_back"]} == {"a": True, "b": False}
+        assert store.listed(ListKind.HELD_BACK) == {"r1": 1}
+        assert store.listed(ListKind.NOTICES) == {"r1": 1}
+        store.set_lists("r1", held_back=[{"id": "a"}], notices=[])
+        assert store.list_counts()["held_back"] == 0
+        assert store.listed(ListKind.HELD_BACK) == {}
+
+    def test_what_was_seen_and_comes_back_after_its_cause_had_gone_is_new(self, store: StateStore) -> None:
+        store.set_lists("r1", notices=[{"id": "a"}])
+        store.acknowledge("r1", "a", ListKind.NOTICES)
+        store.set_lists("r1", notices=[])
+        store.set_lists("r1", notices=[{"id": "a"}])
+        assert store.listed(ListKind.NOTICES) == {"r1": 1}
+
+    def test_all_statuses_are_given_at_once(self, store: StateStore) -> None:
+        for number, state in enumerate(RecordState):
+            store.set_status(f"r{number}", RecordStatus(number, state))
+        assert {name: one.state for name, one in store.statuses().items()} == {
+            f"r{number}": state for number, state in enumerate(RecordState)
+        }
+
+    def test_of_who_is_erased_nothing_is_left_and_of_others_everything(self, store: StateStore) -> None:
+        for name, betnr in (("r1", 1), ("r2", 2)):
+            with store.acquire(name) as lease:
+                store.save(lease, BASE)
+            store.register_link(name, betnr)
+            store.set_status(name, RecordStatus(betnr, RecordState.FAILED))
+            store.set_lists(name, conflicts=[{"id": "a"}], held_back=[{"id": "a"}], notices=[{"id": "a"}])
+            store.acknowledge(name, "a", ListKind.NOTICES)
+            store.journal(name, [{"row": 3}])
+            store.ring([name, f"betnr:{betnr}"])
+            store.slot_since(betnr, [7])
+            store.set_slot_report(betnr, {"betnr": betnr})
+        store.erase("r1", 1)
+        assert (store.load("r1"), store.status("r1"), store.journal_of("r1", 9)) == (None, None, [])
+        assert not any(store.lists("r1").values())
+        assert store.espo_ids([1, 2]) == {1: (), 2: ("r2",)}
+        assert sorted(entry.key for entry in store.due_entries(9)) == ["betnr:2", "r2"]
+        assert list(store.slot_reports()) == [2]
+        assert store.listed(ListKind.CONFLICTS) == {"r2": 1}
+        assert store.load("r2") == BASE
+        assert len(store.journal_of("r2", 9)) == 1
+
+    def test_erasing_a_parked_or_unknown_record_is_no_error(self, store: StateStore) -> None:
+        store.ring(["r1"])
+        store.park("r1", "why")
+        store.erase("r1")
+        store.erase("r9", 9)
+        assert store.parked() == []
 
 
 class TestJournal:

@@ -62,7 +62,7 @@ MUTATIONS = (
                 "    def _send(self, one: Written) -> None:\n        self._lease.check()\n",
                 "    def _send(self, one: Written) -> None:\n",
             ),
-            (RUN, "        self._held().check()\n        emails, phones", "        emails, phones"),
+            (RUN, "        self._writing().check()\n        emails, phones", "        emails, phones"),
         ),
     ),
     Mutation(
