@@ -1,4 +1,4 @@
-"""Writes the pages under `docs/` that are made from the code, so that they can't go stale: the decision table.
+"""Writes the pages under `docs/` that are made from the code, so that they can't go stale: decision table, command line.
 
 python_modules/bin/python scripts/generate_docs.py            writes them
 python_modules/bin/python scripts/generate_docs.py --check    only says whether they are current (exit code 1: stale)
@@ -14,12 +14,14 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # run as a program, this file's folder is on the path instead of the project
 
+from scripts.cli_page import cli_page  # noqa: E402
 from services.kommunikation_mapper import KINDS, NEW_KZ_OF_TYPE, TOP_LEVEL_KZ  # noqa: E402
 from services.kommunikation_rules import SENDING_ROWS, VALVE_VALUES  # noqa: E402
 from services.kommunikation_table import TABLE, Act, ConflictPolicy, EspoIs, Row  # noqa: E402
 from services.kommunikation_types import Art  # noqa: E402
 
 DECISION_TABLE = ROOT / "docs" / "decision-table.md"
+CLI = ROOT / "docs" / "cli.md"
 
 ARRAYS = {Art.EMAIL: "`emailAddressData`", Art.PHONE: "`phoneNumberData`"}
 
@@ -99,7 +101,7 @@ def decision_table() -> str:
     return HEAD + "\n".join(lines) + "\n" + FOOT + "\n".join(kinds + tail)
 
 
-PAGES = {DECISION_TABLE: decision_table}
+PAGES = {DECISION_TABLE: decision_table, CLI: cli_page}
 
 
 def main() -> int:
@@ -107,11 +109,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Pages under docs/ that are made from the code.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a page is stale")
     check = parser.parse_args().check
-    stale = [page for page, make in PAGES.items() if not page.exists() or page.read_text(encoding="utf-8") != make()]
+    made = {page: make() for page, make in PAGES.items()}
+    stale = [page for page, text in made.items() if not page.exists() or page.read_text(encoding="utf-8") != text]
     for page in stale:
         print(f"{page.relative_to(ROOT)}: {'stale' if check else 'written'}")
         if not check:
-            page.write_text(PAGES[page](), encoding="utf-8")
+            page.write_text(made[page], encoding="utf-8")
     return int(check and bool(stale))
 
 

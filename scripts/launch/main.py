@@ -83,6 +83,7 @@ def _run(*, once: bool) -> None:
         _start_systems(stack, real=real, ports=(advoware, espocrm))
         before = int(stack.status(request_pass=True)["pass_number"])
         port = _start_motia(stack, real=real, local=local)
+        stack.share_settings(everything=not real)
         alive = _Keeper(stack)
         started = time.monotonic()
         status = wait_for_pass(stack, before, alive, give_up=once)

@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parents[2]
 """The checkout."""
 RUNTIME = Path(os.environ.get("KOMM_RUNTIME") or ROOT / ".motia")
 """Everything a run leaves: Redis' files, the sandbox's database, logs. Never committed. KOMM_RUNTIME moves it."""
+RUN_ENV = RUNTIME / "run.env"
+"""Settings of the run that stands now, for commands beside it; readable by its owner only."""
 PYTHON = ROOT / "python_modules" / "bin" / "python"
 """The interpreter that Motia starts steps with, too."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
-from scripts.launch.places import PYTHON, ROOT, RUNTIME
+from scripts.launch.places import PYTHON, ROOT, RUN_ENV, RUNTIME
 from scripts.launch.processes import Child, free_port
 from scripts.launch.provision import redis_server
 from scripts.launch.report import CannotRunError
@@ -130,6 +131,14 @@ class Stack:
         """Start what prints the flow's status every second."""
         return self._start("status", [PYTHON, "-m", "scripts.launch.watch"], bool)
 
+    def share_settings(self, *, everything: bool) -> None:
+        """Leave what a command beside the run needs: of real systems only what `.env` does not hold."""
+        names = [name for name in self.env if name.startswith(("ADVOWARE_", "ESPOCRM_", "KOMM_"))] if everything else []
+        values = {name: self.env.get(name, "") for name in ["REDIS_URL", "ESPOCRM_WEBHOOK_SECRETS", *names]}
+        path = self.runtime / RUN_ENV.name
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 - private from the start
+            file.writelines(f"{name}={value}\n" for name, value in values.items() if value)
+
     def drop(self, child: Child) -> None:
         """End one part."""
         child.stop()
@@ -137,6 +146,7 @@ class Stack:
 
     def stop(self) -> None:
         """End every part, the last one first: Redis outlives those who write to it."""
+        (self.runtime / RUN_ENV.name).unlink(missing_ok=True)
         while self.children:
             self.drop(self.children[-1])
 

@@ -59,10 +59,19 @@ def test_ctrl_c_ends_a_run_without_leaving_a_process(runtime: Path) -> None:
         if "Ctrl-C ends it" in line:
             break
     assert len(addresses) == 2, "the addresses of Workbench and sandbox"
+    assert "12 equal" in command_beside(runtime, "status").stdout
     (launcher,) = running_program(runtime, b"scripts/run.py")
     os.kill(launcher, signal.SIGINT)
     assert run.wait(timeout=60) == 0
     eventually(lambda: not processes_of(runtime), 5)
+    assert "no 'make run' stands" in command_beside(runtime, "status").stderr
+
+
+def command_beside(runtime: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command typed in another terminal, without any setting."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(runtime), "KOMM_RUNTIME": str(runtime)}
+    program = [ROOT / "python_modules" / "bin" / "python", ROOT / "scripts" / "kommunikation.py", *words]
+    return subprocess.run(program, env=env, cwd=runtime, capture_output=True, text=True, check=False)
 
 
 def test_what_dies_in_a_run_is_started_again(runtime: Path) -> None:
