@@ -216,8 +216,12 @@ class RedisBases(RedisPart):
 
     def save(self, lease: Lease, base: Base) -> None:
         """See `StateStore.save`."""
-        if not self._scripts([self._save_part(lease, base)])[0]:
+        part = self._save_part(lease, base)
+        if not self._scripts([part])[0]:
             raise _not_stored(lease)
+        if isinstance(lease, RedisLease):
+            # What `load` gives under this lease from now on: it was read when the lease was taken.
+            lease.found = lease.found._replace(base=str(part.arguments[-1]))
 
     def _save_part(self, lease: Lease, base: Base) -> Part:
         keys = (self._leases.lease_key(lease.espo_id), self._base_key(lease.espo_id))

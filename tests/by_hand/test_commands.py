@@ -135,6 +135,19 @@ def test_a_record_goes_through_its_life_by_hand(desk: Desk) -> None:
     assert desk.ask("status", pair.espo_id)["state"] == "never looked at"
 
 
+def test_what_was_undone_waits_until_it_is_tried_again(desk: Desk) -> None:
+    pair = desk.sandbox.pair(entry(number(), 1))
+    run = desk.ask("sync", pair.espo_id)["records"][0]["run"]
+    desk.ask("undo", run, "--yes")
+    assert desk.sandbox.espocrm.phones(pair.espo_id) == []
+    desk.ask("sync", pair.espo_id, code=PERSON)
+    assert desk.sandbox.espocrm.phones(pair.espo_id) == []
+    (undone,) = desk.ask("held-back", "list", pair.espo_id, code=PERSON)["records"][0]["entries"]
+    desk.ask("held-back", "retry", pair.espo_id, undone["name"])
+    assert len(desk.sandbox.espocrm.phones(pair.espo_id)) == 1
+    assert desk.ask("held-back", "list", pair.espo_id)["records"] == []
+
+
 def test_the_valve_is_shown_and_released_by_hand(desk: Desk) -> None:
     pair = desk.sandbox.pair(*(entry(address(), 4) for _ in range(5)))
     desk.ask("sync", pair.espo_id)

@@ -466,6 +466,12 @@ class TestLists:
 
 
 class TestByHand:
+    def test_what_was_saved_under_a_lease_is_what_is_loaded_under_it(self, store: StateStore) -> None:
+        with store.acquire("r1") as lease:
+            assert store.load("r1", lease) is None
+            store.save(lease, BASE)
+            assert store.load("r1", lease) == BASE
+
     def test_what_a_person_has_seen_stays_on_its_list_and_counts_no_longer(self, store: StateStore) -> None:
         store.set_lists("r1", held_back=[{"id": "a"}, {"id": "b"}], notices=[{"id": "a"}])
         assert store.acknowledge("r1", "a", ListKind.HELD_BACK)
