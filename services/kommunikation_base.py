@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from services.kommunikation_entry import BaseView, Entry, read_entries
 from services.kommunikation_mapper import KINDS, canonical_key, parse_remark, type_fits
+from services.kommunikation_ops import SetMarker
 from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from services.kommunikation_diff import Comparison
+    from services.kommunikation_ops import Operation
     from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord
 
 
@@ -219,6 +221,19 @@ def agreed_already(entries: Iterable[Entry], record: EspoRecord) -> dict[int, st
         if copied or (entry.changed and (entry.base_key not in held or entry.base_key in live)):
             agreed[entry.id] = entry.tlf
     return agreed
+
+
+def to_adopt(operations: Iterable[Operation], record: EspoRecord) -> dict[int, BaseEntry]:
+    """The base of entries that get their first marker because EspoCRM holds their value already (row 14).
+
+    Should a person change, empty or delete one before its marker is read back, this still tells whose the item is.
+    """
+    held = items_by_key(record)
+    return {
+        op.entry.id: BaseEntry(op.value, op.kz, op.entry.row_id, held[op.entry.key].value, held[op.entry.key].type)
+        for op in operations
+        if isinstance(op, SetMarker) and op.entry is not None and op.entry.base is None and op.entry.key in held
+    }
 
 
 def still_agreed(beteiligter: Beteiligter, view: BaseView, items: set[str], live: set[str]) -> dict[int, str | None]:

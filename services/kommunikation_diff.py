@@ -183,8 +183,11 @@ def _based_lines(
     entered = newcomers | {s.key for s in subjects if isinstance(s, Entry) and s.changed and not s.blank}
     for group in vanished.values():
         partner = items.take_partner(group, withheld, frozenset(entered))
+        # The changed value lands in an entry that still holds the old one; beside it an emptied entry is simply emptied.
+        lands = any(_advoware_state(subject) is AdvowareIs.SAME for subject in group)
         for subject in group:
-            espo = EspoIs.MISSING if partner is None else EspoIs.CHANGED
+            emptied = lands and _advoware_state(subject) is AdvowareIs.MISSING
+            espo = EspoIs.MISSING if partner is None or emptied else EspoIs.CHANGED
             row = look_up(BaseIs.VALUE, _advoware_state(subject), espo)
             lines[subject.id] = Line(row, row.number, subject, None, partner)
     return lines

@@ -39,6 +39,7 @@ from services.kommunikation_base import (
     given_up,
     items_by_key,
     spoilt,
+    to_adopt,
     to_fill,
     types_to_come,
     without_undecided,
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_report import Report
-    from services.kommunikation_types import Beteiligter, EspoRecord, Kommunikation, OpenWrite
+    from services.kommunikation_types import BaseEntry, Beteiligter, EspoRecord, Kommunikation, OpenWrite
     from services.scope import Scope
     from services.state import Lease, StateStore
 
@@ -112,6 +113,7 @@ class Run:
         self._failure: SyncError | None = None
         self._announced = False
         self._open: tuple[OpenWrite, ...] = ()
+        self._adopting: dict[int, BaseEntry] = {}
         self._note: Base | None = None
         self.repairs = False
         self.base: Base | None = None
@@ -236,7 +238,17 @@ class Run:
             refused=frozenset(key for system, key in refused if system == "e:"),
             refused_by_advoware=frozenset(key for system, key in refused if system == "a:"),
         )
-        return make_plan(self._person, self._record, self._view, self._rules, answers)
+        return make_plan(self._person, self._record, self._known_view(), self._rules, answers)
+
+    def _known_view(self) -> BaseView:
+        """What is known of the base by now: also of entries that were about to be adopted when a person changed them."""
+        now = {raw.id: canonical_key(raw.tlf or "") for raw in self._person.kommunikation}
+        left = {
+            entry_id: base.value
+            for entry_id, base in self._adopting.items()
+            if now.get(entry_id) != canonical_key(base.value)
+        }
+        return replace(self._view, agreed={**left, **self._view.agreed})
 
     def _round(self, plan: Plan) -> tuple[Plan, bool]:
         """One round of writing: the plan as it was carried out, and False when a new plan is needed (a side moved)."""
@@ -250,6 +262,7 @@ class Run:
             return plan, True
         seen = agreed_already(plan.comparison.entries, self._record)
         self._view = replace(self._view, agreed={**self._view.agreed, **seen})
+        self._adopting |= to_adopt(plan.operations, self._record)
         self._announce(plan, writes)
         if plan.conflicts:
             self._state.set_lists(self._espo_id, conflicts=[finding.as_dict() for finding in plan.conflicts])
@@ -356,6 +369,7 @@ class Run:
         self._open = tuple(dict.fromkeys((*(announced(op) for op in writes), *self._open)))
         known = self._known
         entries = dict(known.entries) if known is not None else fresh_base(self._person, self._view)
+        entries |= {entry_id: base for entry_id, base in self._adopting.items() if entry_id not in self._view.agreed}
         self._note = Base(
             self._betnr,
             entries,
@@ -541,7 +555,7 @@ class Run:
         base = base_after(
             self._person,
             self._record,
-            self._view,
+            self._known_view(),
             moves=plan.moves,
             unfinished=plan.unfinished | types_to_come(plan.comparison, self._record),
             given_up=given_up(plan.comparison, self._record),

@@ -83,8 +83,11 @@ class Watch:
         match = MARKER.fullmatch(marker)
         if not match or not match[2] or (before is not None and marker in before.bemerkung):
             return
-        if before is not None and _marked(before.bemerkung) == letter_of(decoded(match[2]) or after.tlf) != "":
-            return  # the same base in a shorter form
+        if before is not None:
+            was = users_part(before.bemerkung, before.tlf)[0]
+            base = before.letter if HASHED.match(was) else _marked(before.bemerkung)
+            if base == letter_of(decoded(match[2]) or after.tlf) != "":
+                return  # the same base in another form
         seen = worker.seen.get(("E", number))
         letter = letter_of(decoded(match[2]) or after.tlf)
         base = self.world.store.bases.get(f"rec{number}")
