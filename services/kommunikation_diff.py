@@ -181,7 +181,9 @@ def _based_lines(
         row = look_up(BaseIs.VALUE, state, espo if item is not None else EspoIs.MISSING)
         lines[subject.id] = Line(row, row.number, subject, item)
     entered = newcomers | {s.key for s in subjects if isinstance(s, Entry) and s.changed and not s.blank}
-    for group in vanished.values():
+    # What an interrupted run had given to one group is not free for another.
+    begun = [group for group in vanished.values() if any(isinstance(s, Entry) and s.intended for s in group)]
+    for group in [*begun, *(other for other in vanished.values() if other not in begun)]:
         partner = items.take_partner(group, withheld, frozenset(entered))
         # The changed value lands in an entry that still holds the old one; beside it an emptied entry is simply emptied.
         lands = any(_advoware_state(subject) is AdvowareIs.SAME for subject in group)

@@ -455,13 +455,15 @@ class Run:
         held = items_by_key(self._record)
         wanted = {op.key for op in plan.operations if isinstance(op, (AddItem, ReplaceItem))}
         unwanted = {op.key for op in plan.operations if isinstance(op, RemoveItem)}
-        # A replaced value that is still there has yet to leave, whoever brought the new one.
         live = {entry.key for entry in plan.comparison.entries}
         replaced = {canonical_key(op.old.value) for op in plan.operations if isinstance(op, ReplaceItem)} - wanted - live
+        # Where the PUT was not answered nobody can tell who brought the new value: a replaced one that is still there has
+        # yet to leave. Where it was answered, somebody has entered that one again.
+        staying = replaced & set(held) if doubt is not None else set()
         agreed = dict(self._view.agreed)
         for entry in plan.comparison.entries:
             left = entry.changed and entry.base_key in (unwanted | replaced) - set(held)
-            if entry.key in held and (left or entry.key in wanted) and entry.base_key not in replaced & set(held):
+            if entry.key in held and (left or entry.key in wanted) and entry.base_key not in staying:
                 agreed[entry.id] = entry.tlf
             elif (entry.blank and entry.base_key in unwanted - set(held)) or (left and entry.key in wanted):
                 # The second: both left the old value, and the new one was taken away again before it was read back.
@@ -469,7 +471,7 @@ class Run:
         if agreed != self._view.agreed:
             self._view = replace(self._view, agreed=agreed)
             self._note_agreed()
-        missing = len(wanted - set(held)) + len((unwanted | replaced) & set(held))
+        missing = len(wanted - set(held)) + len(unwanted & set(held)) + len(staying)
         if missing and doubt is not None:
             raise doubt
         if missing:
