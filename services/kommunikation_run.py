@@ -499,9 +499,8 @@ class Run:
     def _judge(self, one: Written) -> None:
         if one.verdict is Verdict.STORED:
             self._report.entry_written(one)
-            if isinstance(one.operation, (CreateEntry, WriteEntry)):
-                # EspoCRM was seen to hold it: should it leave there in a later round of this run, that is a removal.
-                self._agree(one)
+            # EspoCRM was seen to hold it: should it leave there in a later round of this run, that is a removal.
+            self._agree(one)
             if one.form is not MarkerForm.FULL:
                 self._new_forms[one.entry_id] = one.form
                 self._report.short_marker(one)

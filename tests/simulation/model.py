@@ -168,6 +168,7 @@ class RecordModel:
             self.phase.texts_vague |= users_part(was.bemerkung, was.tlf)[1] != self.texts.pop(entry_id, "")
         self.phase.acts += [Act(letter, "A", entered=False) for letter in sorted(old) if letter not in new]
         # One of two entries with a value went: which of them had it first, only the base knows.
+        self.phase.acts += [Act(letter, "A", entered=False) for letter in self._bared(before, after) if letter not in new]
         fewer = [x for x in sorted(old) if 0 < new[x] < old[x]]
         self.phase.acts += [Act(x, "A", entered=True, again=True) for x in fewer]
         # Half-way through a change of type it was the new entry or the old one of a single value.
@@ -176,6 +177,11 @@ class RecordModel:
         self.phase.touched |= {*old} ^ {*new} | {*entered}
         self.twins = max(self.twins, *(new[letter] for letter in entered), 1)
         return entered
+
+    def _bared(self, before: dict[int, Row], after: dict[int, Row]) -> list[str]:
+        """What stands in EspoCRM for values that can't be sent, where these have just left Advoware: it goes with them."""
+        gone = [n for n in self.shadows if n in before and before[n].letter and getattr(after.get(n), "letter", "") == ""]
+        return sorted(letter for n in gone for letter in self.shadows[n])
 
     @staticmethod
     def _marked(row: Row) -> bool:
