@@ -276,14 +276,14 @@ def spoilt(beteiligter: Beteiligter, base: Base | None) -> list[tuple[OpenWrite,
         return []
     found: list[tuple[OpenWrite, int]] = []
     # An older write looks cut where a later one wrote less text, which a person had shortened meanwhile.
-    whole = {(w.before_tlf, w.before_bemerkung) for w in base.open_writes}
-    whole |= {(w.after_tlf, w.after_bemerkung) for w in base.open_writes}
+    whole = {(w.entry_id, w.before_tlf, w.before_bemerkung) for w in base.open_writes}
+    whole |= {(w.entry_id, w.after_tlf, w.after_bemerkung) for w in base.open_writes}
     for write in base.open_writes:
         for raw in beteiligter.kommunikation:
             same = raw.id == write.entry_id if write.entry_id else raw.id not in base.entries
             same = same and all(raw.id != entry_id for _, entry_id in found)
             now = raw.tlf or "", raw.bemerkung or ""
-            if same and now not in whole and _is_part(write, *now):
+            if same and (write.entry_id, *now) not in whole and _is_part(write, *now):
                 found.append((write, raw.id))
                 break
     return found
