@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from services.kommunikation_types import Base, BaseEntry
     from tests.simulation.advoware import Row
-    from tests.simulation.hub import Call, Seen
+    from tests.simulation.hub import Call, Worker
     from tests.simulation.model import RecordModel
     from tests.simulation.people import People
     from tests.simulation.world import World
@@ -38,19 +38,19 @@ class Watch:
 
     # ---------------------------------------------------------------------------------------------- before a write
 
-    def in_window(self, call: Call, seen: Seen | None) -> bool:
+    def in_window(self, call: Call, worker: Worker) -> bool:
         """Whether a person edited just this between the re-reading and this write: no reading could have shown it.
 
         Neither system has a lock, so these few milliseconds stay open; the scheduler lets such a write fail instead. An
         edit before the re-reading (calls elsewhere lie between it and the write) is no excuse.
         """
-        recent = self.people.recent
+        recent, seen = self.people.recent, worker.seen.get((call.system, call.record))
         if seen is None:
             return False
         since = seen.step
         if call.system == "E":
             edited = recent.records.get(call.record, -1) >= since and seen.others <= 1
-            return edited or any(recent.shared.get(letter, -1) >= since - 12 for letter in call.letters)
+            return edited or any(recent.shared.get(letter, -1) >= min(since - 12, worker.asked) for letter in call.letters)
         edited = call.entry > 0 and recent.entries.get((call.record, call.entry), -1) >= since
         edited |= any(recent.letters.get((call.record, letter), -1) >= since for letter in call.letters)
         return edited and seen.others == 0

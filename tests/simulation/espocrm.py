@@ -209,6 +209,8 @@ class SimEspoCrm(Side, EspoCrmService):
             found = (r for r in self.world.records.values() if r.number == betnr or keys & set(r.links[art]))
             return [self._row(record) for record in found]
 
+        if self.hub.current is not None:
+            self.hub.current.asked = min(self.hub.current.asked, self.hub.steps)
         return self.reading(Call("E", "holders"), effect)
 
     def find_by_betnr(self, betnrs: Sequence[int]) -> list[EspoListRow]:

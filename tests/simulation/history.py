@@ -117,7 +117,7 @@ class History:
         call = worker.call
         assert call is not None
         order = self._fitting(order, call, worker)
-        if call.write and order not in NO_EFFECT and self.watch.in_window(call, worker.seen.get((call.system, call.record))):
+        if call.write and order not in NO_EFFECT and self.watch.in_window(call, worker):
             self.watch.windows += 1
             order = "refused"
         if order == "die before":

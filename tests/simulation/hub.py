@@ -24,6 +24,7 @@ SECONDS_A_CALL = 0.05
 PAUSE_SECONDS = LEASE_SECONDS + 1
 """How long a machine stands still after a call: just long enough for others to take what it held."""
 START = 1_800_000_000.0
+NEVER = 2**63
 
 
 class Killed(BaseException):
@@ -80,6 +81,8 @@ class Worker:
     """Record, entry and letter of what it saw both sides hold."""
     wrote: set[tuple[str, int]] = field(default_factory=set)
     """Side and record of what it wrote in this job."""
+    asked: int = NEVER
+    """When in this job it first asked EspoCRM for other holders of values, in steps of the hub."""
     known: dict[str, Any] = field(default_factory=dict)
     """Record -> the base it loaded."""
 
@@ -163,6 +166,7 @@ class Hub:
         worker.seen.clear()
         worker.proved.clear()
         worker.wrote.clear()
+        worker.asked = NEVER
         worker.thread = greenlet(run)
         self.tell(f"worker {worker.number} begins {job}")
         self.resume(worker, OK)

@@ -160,6 +160,9 @@ class RecordModel:
                 )
             )
             entered.append(row.letter)
+            if row.letter in self.shadows.get(entry_id, ()):
+                # Back from what can't be sent to what was last agreed on: to the sync the entry was never changed.
+                self.phase.foreign.add(row.letter)
             if not sendable(row.letter):
                 self.shadows.setdefault(entry_id, set()).update(held, {was.letter} if was is not None else ())
             held.add(row.letter)
