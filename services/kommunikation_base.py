@@ -91,6 +91,7 @@ def base_after(
     read = read_entries(beteiligter, view)
     here = {entry.key for entry in read if entry.synced and not entry.blank}
     live = here & held.keys()
+    linked = linked_keys(read, held)
     for entry in read:
         form = (forms or {}).get(entry.id, entry.form)
         item = held.get(entry.key) if entry.synced and not entry.blank else None
@@ -108,7 +109,7 @@ def base_after(
         else:
             # Emptied before we first met it: no value is missing where EspoCRM lacks it too, or another entry holds it. Left
             # fresh, it would get the value back as soon as that other entry changes.
-            agreed_gone = entry.blank and (entry.base_key not in held or entry.base_key in live)
+            agreed_gone = entry.blank and (entry.base_key not in held or entry.base_key in linked)
             if agreed_gone and not entry.slot and entry.id not in filled:
                 settled[entry.id] = None
             if agreed_gone and form is MarkerForm.NONE:
@@ -204,6 +205,17 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
     return {**noted, **agreed}
 
 
+def linked_keys(entries: Iterable[Entry], held: Mapping[str, EspoItem]) -> set[str]:
+    """Keys of EspoCRM's items that an entry holds and is, or will be, linked with.
+
+    Not those of an entry whose old value has still to leave EspoCRM: until then its base is the old one, and should it be
+    changed or deleted nobody would know the new one's item.
+    """
+    holding = [e for e in entries if e.synced and not e.blank and e.key in held]
+    live = {e.key for e in holding}
+    return {e.key for e in holding if not (e.changed and e.base_key in held and e.base_key not in live)}
+
+
 def agreed_already(entries: Iterable[Entry], record: EspoRecord) -> dict[int, str | None]:
     """Entries whose value both sides hold while the base still tells otherwise (row 5, and 14 for a copied entry).
 
@@ -211,14 +223,14 @@ def agreed_already(entries: Iterable[Entry], record: EspoRecord) -> dict[int, st
     end of the run only this tells whose the item is, should a person empty or change the entry meanwhile.
     """
     held, read = items_by_key(record), list(entries)
-    live = {e.key for e in read if e.synced and not e.blank and e.key in held}
+    linked = linked_keys(read, held)
     agreed: dict[int, str | None] = {}
     for entry in read:
         if not entry.synced or entry.blank or entry.key not in held:
             continue
         marked = entry.marker.base if entry.marker is not None else None
         copied = entry.base is None and marked is not None and canonical_key(marked) == entry.key
-        if copied or (entry.changed and (entry.base_key not in held or entry.base_key in live)):
+        if copied or (entry.changed and (entry.base_key not in held or entry.base_key in linked)):
             agreed[entry.id] = entry.tlf
     return agreed
 
