@@ -168,7 +168,11 @@ class BaseView:
     def announced(self, raw: Kommunikation | Entry) -> bool:
         """Whether this unlinked entry got its value by a write of ours just before we were interrupted."""
         ours = (*self.writes.get(0, ()), *self.writes.get(raw.id, ()))
-        return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)
+        if any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours):
+            return True
+        # Our marker is there and a person has spelled or changed the value meanwhile: linked it is all the same.
+        marked = (w for w in ours if w.after_tlf and w.after_bemerkung == raw.bemerkung)
+        return any(parse_remark(w.after_bemerkung, w.after_tlf).marker is not None for w in marked)
 
     def brought(self, raw: Kommunikation | Entry) -> bool:
         """Whether that write brought the value, too, from EspoCRM; one that adopts an entry only sets its marker."""

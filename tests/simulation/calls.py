@@ -35,6 +35,7 @@ class Side:
             raise read_error(order, self.system)
         result = effect(order)
         worker = self.hub.current
+        self.hub.unproved.discard((self.system, call.record))
         if worker is not None and held is not None:
             worker.seen[self.system, call.record] = Seen(self.hub.steps, held(result), self.hub.clock)
             self._prove(worker, call.record)
@@ -55,6 +56,7 @@ class Side:
         worker = self.hub.current
         if worker is not None:
             worker.wrote.add((self.system, call.record))
+            self.hub.unproved.add((self.system, call.record))
         if worker is not None and (seen := worker.seen.get((self.system, call.record))) is not None:
             seen.dirty = True
 

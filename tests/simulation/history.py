@@ -79,6 +79,9 @@ class History:
 
         The run sees both hold it, though they never did at once. No reading of two systems is one moment (a known limit).
         """
+        if side == "E" and ("E", number) in self.hub.unproved:
+            # Whether a value was there before a PUT, or was entered again after it, nobody can tell who has not read it back.
+            self.world.models[number].phase.vague.add("edited before an own PUT was read back")
         acts, now = self.world.models[number].phase.acts, self.world.espocrm.letters(number)
         seen = [worker.seen.get(("E", number)) for worker in self.hub.busy()]
         held = set().union(*(one.held for one in seen if one is not None))

@@ -97,6 +97,8 @@ class Hub:
         self.steps = 0
         self.trace: list[str] = []
         self.inside = 0
+        self.unproved: set[tuple[str, int]] = set()
+        """Side and record of writes that nobody has read back yet."""
         self.on_death: Callable[[Worker], None] = lambda _: None
         self.on_sleep: Callable[[Worker], None] = lambda _: None
         self._main = getcurrent()
