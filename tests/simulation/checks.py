@@ -155,7 +155,7 @@ def valve_held(world: World, number: int) -> None:
     phase, model = world.models[number].phase, world.models[number]
     removed = [act.letter for act in phase.acts if not act.entered]
     if phase.tampered and not world.store.keeps_base:
-        return  # without its marker a value is no linked one, so it does not count among all of them
+        return  # without marker or entry, and without a store, nobody knows a value as linked: it counts for none of all
     one_go = len(phase.acts) == len(removed) and len({act.side for act in phase.acts}) == 1
     if not one_go or len(removed) < 2 or set(removed) != phase.start or model.shadows or not phase.mass:
         return

@@ -90,7 +90,7 @@ class Phase:
     texts_vague: bool = False
     """A person edited an entry that the sync had just made: whose text it has, the model can't tell."""
     tampered: bool = False
-    """A person changed a remark in Advoware."""
+    """A person changed a remark in Advoware, or deleted an entry there."""
     mass: bool = False
     """A person cleared a whole side in one go."""
 
@@ -168,6 +168,7 @@ class RecordModel:
             held.add(row.letter)
         for entry_id in before.keys() - after.keys():
             was = before[entry_id]
+            self.phase.tampered = True
             self.phase.texts_vague |= users_part(was.bemerkung, was.tlf)[1] != self.texts.pop(entry_id, "")
         self.phase.acts += [Act(letter, "A", entered=False) for letter in sorted(old) if letter not in new]
         # One of two entries with a value went: which of them had it first, only the base knows.
