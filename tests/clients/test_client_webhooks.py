@@ -31,10 +31,16 @@ EVENTS = ["CBeteiligte.create", "CBeteiligte.delete", "CBeteiligte.update"]
 def espocrm(sandbox: Sandbox) -> Iterator[EspoCrmService]:
     """A client that starts and ends without webhooks."""
     service = EspoCrmService(EspoCrmSettings.from_environment(sandbox.environ))
+    _without_webhooks(service)
+    sandbox.espocrm.clear_log()
     yield service
+    _without_webhooks(service)
+    service.close()
+
+
+def _without_webhooks(service: EspoCrmService) -> None:
     for hook in service.list_webhooks():
         service.delete_webhook(hook.id)
-    service.close()
 
 
 def hooks(service: EspoCrmService) -> list[EspoWebhook]:

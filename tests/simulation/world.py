@@ -14,7 +14,7 @@ from services.scope import Scope
 from tests.simulation.advoware import AdvowareWorld, SimAdvoware
 from tests.simulation.espocrm import EspoWorld, Record, SimEspoCrm
 from tests.simulation.hub import Hub, Worker
-from tests.simulation.model import Act, RecordModel
+from tests.simulation.model import Act, RecordModel, live
 from tests.simulation.store import SimStore
 from tests.simulation.values import CATALOGUE, Sort, espo_spelled, spelled
 
@@ -77,6 +77,7 @@ class World:
             remark = f"{marker} {entry['text']}" if marker and entry["text"] else marker or entry["text"]
             row = self.advoware.add(number, entry["kz"], value, remark, online=True)
             self.models[number].in_advoware({}, {row.id: row})
+        self.models[number].twins = max([1, *live(self.advoware.people[number].values()).values()])
         items = [
             EspoItem(
                 art(i["letter"]),

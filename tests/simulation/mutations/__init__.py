@@ -193,8 +193,8 @@ MUTATIONS = (
         (
             (
                 ENTRY,
-                "        return any(w.after_tlf == raw.tlf and w.after_bemerkung == raw.bemerkung for w in ours)\n",
-                "        return False and any(ours)\n",
+                "        ours = (*self.writes.get(0, ()), *self.writes.get(raw.id, ()))\n        if any(",
+                "        ours: tuple[OpenWrite, ...] = ()\n        if any(",
             ),
         ),
     ),
