@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from services.kommunikation_entry import BaseView, Entry, read_entries
 from services.kommunikation_mapper import KINDS, canonical_key, parse_remark, type_fits
 from services.kommunikation_ops import SetMarker
+from services.kommunikation_table import Act
 from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
 
 if TYPE_CHECKING:
@@ -34,12 +35,6 @@ def espocrm_text(record: EspoRecord) -> str:
     items = [[i.art.value, i.value, i.type, i.primary, i.opt_out, i.invalid] for i in record.emails + record.phones]
     return json.dumps(sorted(items))
 
-
-EDIT_BEATS_DELETE = 6
-"""The row of an edited entry whose old value EspoCRM no longer has."""
-
-REFILL = 10
-"""The row of an emptied entry that gets EspoCRM's changed value."""
 
 REFUSAL_SECONDS = 86400.0
 """How long a refused value is not tried again: what a system takes may change with its settings."""
@@ -152,13 +147,13 @@ def given_up(comparison: Comparison, record: EspoRecord) -> frozenset[int]:
     Should the old value come up there again, somebody has entered it: it is no longer this entry's.
     """
     held = items_by_key(record)
-    edited = [line.entry for line in comparison.lines if line.row.number == EDIT_BEATS_DELETE]
+    edited = [line.entry for line in comparison.lines if line.row.act is Act.ADD_CHANGED]
     return frozenset(entry.id for entry in edited if entry.key not in held and entry.base_key not in held)
 
 
 def to_fill(comparison: Comparison) -> frozenset[int]:
     """Emptied entries for which EspoCRM has another value (row 10)."""
-    return frozenset(line.entry.id for line in comparison.lines if line.row.number == REFILL)
+    return frozenset(line.entry.id for line in comparison.lines if line.row.act is Act.REWRITE_ENTRY)
 
 
 def still_undone(view: BaseView, here: set[str], held: set[str]) -> tuple[str, ...]:

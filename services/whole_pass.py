@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from services import flow
+from services.errors import Bug
 from services.flow_pass import kept_from_writing, want_pass
 from services.flow_wiring import use
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from services.flow_wiring import Wiring
+
+FOLLOWING = 50
+"""So many events may follow one: a direction, the other one, and both again for what people did meanwhile."""
 
 
 def run_pass(wired: Wiring, advance: Callable[[int, int], None]) -> dict[str, Any]:
@@ -25,8 +30,7 @@ def run_pass(wired: Wiring, advance: Callable[[int, int], None]) -> dict[str, An
         ids = list(dict.fromkeys(one for event in events for one in event["ids"] if event["quelle"] == "reconcile"))
         before, done = wired.state.counters(), 0
         for event in events:
-            found = flow.detect(event)
-            _directions(found)
+            carry([event])
             done += len(event["ids"])
             advance(min(done, len(ids)), len(ids))
     after = wired.state.counters()
@@ -41,11 +45,22 @@ def run_pass(wired: Wiring, advance: Callable[[int, int], None]) -> dict[str, An
     }
 
 
-def _directions(found: dict[str, Any]) -> None:
-    """Carry out what a look found, each direction and what follows from it."""
-    for event in found["to_espocrm"]:
-        for following in flow.sync(event, "to_espocrm")["follow_up"]:
-            flow.sync(following, "to_advoware")
-    for event in found["to_advoware"]:
-        for following in flow.sync(event, "to_advoware")["follow_up"]:
-            flow.sync(following, "to_espocrm")
+def carry(events: Iterable[dict[str, Any]]) -> Counter[str]:
+    """Carry events of the flow through to their end in this process, as Motia does in many: topic -> how many there were.
+
+    Raises `Bug` where events call forth events without end.
+    """
+    queue = deque(("detect", event) for event in events)
+    most, seen = FOLLOWING * (len(queue) + 1), Counter[str]()
+    while queue:
+        topic, event = queue.popleft()
+        seen[topic] += 1
+        if seen.total() > most:
+            raise Bug("The events of the flow do not come to an end.")
+        if topic == "detect":
+            found = flow.detect(event)
+            queue.extend((way, new) for way in ("to_espocrm", "to_advoware") for new in found[way])
+        else:
+            other = "to_advoware" if topic == "to_espocrm" else "to_espocrm"
+            queue.extend((other, new) for new in flow.sync(event, topic)["follow_up"])
+    return seen

@@ -15,6 +15,7 @@ from services.kommunikation_table import ConflictPolicy
 from services.kommunikation_types import Base
 from services.scope import Mode, Scope
 from services.state_redis import RedisState
+from services.whole_pass import carry
 from tests.http.support import World, address, clients, item, number, slot
 from tests.state.support import running
 from tests.support.sandbox import Sandbox, entry
@@ -49,12 +50,7 @@ class Firm:
         with flow_wiring.use(self.wired):
             flow.request_pass()
             for _ in range(3):
-                for event in flow.reconcile()["events"]:
-                    found = flow.detect(event)
-                    for way in ("to_espocrm", "to_advoware"):
-                        for more in found[way]:
-                            for following in flow.sync(more, way)["follow_up"]:
-                                flow.sync(following, "to_advoware")
+                carry(flow.reconcile()["events"])
             summary: dict[str, Any] = flow.cleanup()["summary"]
         return summary
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from scripts.launch.processes import Child
@@ -82,12 +84,13 @@ class Blows:
         self._next = time.monotonic() + 3
         self._short = 0.0
         self._online_at = self._power_at = self._careless_at = 0.0
-        self._sizes: list[tuple[float, Path, int]] = []
+        self._sizes: deque[tuple[float, Path, int]] = deque(maxlen=2000)
+        self._resting = threading.Event()
+        threading.Thread(target=self._watch_file, name="size of Redis' file", daemon=True).start()
 
     def strike(self) -> None:
         """Do what is due now."""
         now = time.monotonic()
-        self._watch_file(now)
         if self._online_at and now > self._online_at:
             self._advoware.switch(connector="online")
             self._online_at = 0.0
@@ -104,6 +107,7 @@ class Blows:
         self._advoware.fresh()
         self._espocrm.fresh()
         self._people.careful = False
+        self._resting.set()
 
     def _kinds(self) -> Iterator[str]:
         """All kinds in an order of chance, again and again, and calls that fail between them."""
@@ -158,10 +162,13 @@ class Blows:
         if child.ended() is None:
             os.kill(child.pid, signal.SIGKILL if kill else signal.SIGTERM)
 
-    def _watch_file(self, now: float) -> None:
-        logs = sorted(self._stack.runtime.glob("redis/chaos/appendonlydir/*.incr.aof"))
-        if logs:
-            self._sizes = [*self._sizes[-400:], (now, logs[-1], logs[-1].stat().st_size)]
+    def _watch_file(self) -> None:
+        # Beside the story, which stands still for seconds while a system is slow: a second is to be a second.
+        while not self._resting.wait(0.02):
+            logs = sorted(self._stack.runtime.glob("redis/chaos/appendonlydir/*.incr.aof"))
+            with contextlib.suppress(FileNotFoundError):
+                if logs:
+                    self._sizes.append((time.monotonic(), logs[-1], logs[-1].stat().st_size))
 
     def _lose_power(self, now: float) -> None:
         """Kill Redis and cut its file back to what it was a second ago: more may be lost with `appendfsync everysec`."""
@@ -172,10 +179,14 @@ class Blows:
         os.kill(child.pid, signal.SIGKILL)
         while child.ended() is None:
             time.sleep(0.01)
-        _, log, size = next((one for one in reversed(self._sizes) if one[0] <= now - _LOST_SECONDS), self._sizes[0])
+        died = time.monotonic()
+        sizes = list(self._sizes)
+        at, log, size = next((one for one in reversed(sizes) if one[0] <= died - _LOST_SECONDS), sizes[0])
         with log.open("r+b") as file:
             lost = log.stat().st_size - size
             file.truncate(size)
         self._sizes.clear()
         self.counts["Redis lost its last second (bytes)"] += lost
+        longest = "Redis lost its last second (longest, ms)"
+        self.counts[longest] = max(self.counts[longest], round(1000 * (died - at)))
         self.counts["Redis lost power"] += 1

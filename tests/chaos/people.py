@@ -46,6 +46,15 @@ class Value:
     moved: bool = False
     story: list[str] = field(default_factory=lambda: ["new"])
 
+    past: set[str] = field(default_factory=set)
+    """What it was before."""
+
+    def became(self, new: str | None, kind: str) -> None:
+        """A person's edit; None: it was deleted."""
+        self.past |= {self.now} if self.now is not None else set()
+        self.now = new
+        self.story.append(kind)
+
     @property
     def emptied(self) -> bool:
         """People emptied its entry and left it there."""
@@ -62,6 +71,10 @@ class Person:
     def expected(self) -> set[str]:
         """What has to stand on both sides, and nothing else."""
         return {value.now for value in self.values if value.now is not None}
+
+    def story_of(self, text: str) -> str:
+        """What people did to the value that once was this."""
+        return "; ".join(f"{one.side}: {', '.join(one.story)}" for one in self.values if text in one.past) or "nobody's"
 
 
 @dataclass
@@ -200,8 +213,7 @@ class People:
             self._advoware.change(person.pair.betnr, value.komm_id, tlf=fresh)
         else:
             return False
-        value.now = fresh
-        value.story.append("change")
+        value.became(fresh, "change")
         return True
 
     def _delete(self, person: Person) -> bool:
@@ -220,8 +232,7 @@ class People:
         else:
             self._advoware.delete(person.pair.betnr, value.komm_id)
             value.komm_id, value.text = None, ""
-        value.now = None
-        value.story.append("delete")
+        value.became(None, "delete")
         return True
 
     def _type_into_slot(self, person: Person) -> bool:
@@ -232,9 +243,9 @@ class People:
                 if len(person.expected()) >= _LIVE_MOST:
                     return False
                 # What is typed goes by the slot's kommKz: an address into a slot of an address.
-                value.now = self.new_value("@" if one["kommKz"] == 4 else "+")
-                self._advoware.fill(person.pair.betnr, one["id"], value.now)
-                value.story.append("slot")
+                typed = self.new_value("@" if one["kommKz"] == 4 else "+")
+                value.became(typed, "slot")
+                self._advoware.fill(person.pair.betnr, one["id"], typed)
                 return True
         return False
 
@@ -259,10 +270,10 @@ class People:
         if not self.view(person).calm(value):
             return False
         old, theirs = value.now or "", self.new_value(value.now or "")
-        value.now = self.new_value(old)
+        ours = self.new_value(old)
+        value.became(ours, "conflict")
         value.moved = True
-        value.story.append("conflict")
-        self._advoware.change(person.pair.betnr, value.komm_id, tlf=value.now)
+        self._advoware.change(person.pair.betnr, value.komm_id, tlf=ours)
         if self._save(person, old, theirs):
             person.values.append(Value("espocrm", theirs, story=["conflict"]))
         return True

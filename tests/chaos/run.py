@@ -219,7 +219,7 @@ class Chaos:
                 found.texts.append(told)
         for side in (view.items, view.live):
             found.doubled += [name for number in side.values() if number > 1]
-            found.resurrected += [name for _ in set(side) - expected]
+            found.resurrected += [f"{name}: {person.story_of(back)}" for back in sorted(set(side) - expected)]
 
     def _due(self) -> int:
         try:

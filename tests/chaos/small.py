@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from services import flow
 from services.flow_wiring import Wiring, use
+from services.whole_pass import carry
 from tests.http.support import Clients, clients, connect_state
 from tests.state.support import Server, running
 from tests.support.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from services.state_redis import RedisState
@@ -54,21 +53,8 @@ class SmallWorld:
     def tick(self) -> dict[str, Any]:
         """One tick of `reconcile` with everything that follows from it; gives the tick's summary."""
         result = flow.reconcile()
-        self.work(result["events"])
+        carry(result["events"])
         return dict(result["summary"])
-
-    @staticmethod
-    def work(events: Iterable[dict[str, Any]]) -> None:
-        """Carry events through the steps as Motia would."""
-        queue = deque(("detect", event) for event in events)
-        while queue:
-            topic, event = queue.popleft()
-            if topic == "detect":
-                found = flow.detect(event)
-                queue.extend((way, new) for way in ("to_espocrm", "to_advoware") for new in found[way])
-            else:
-                other = "to_advoware" if topic == "to_espocrm" else "to_espocrm"
-                queue.extend((other, new) for new in flow.sync(event, topic)["follow_up"])
 
     def writes(self) -> list[str]:
         """What was written to either system since the logs were cleared."""

@@ -13,6 +13,7 @@ import pytest
 
 from services import flow
 from services.errors import LeaseBusy
+from services.whole_pass import carry
 from tests.chaos.small import PREFIX, SmallWorld, until
 from tests.http.support import connect_state
 from tests.support.sandbox import ROOT, entry, phone
@@ -36,13 +37,13 @@ def test_contention_costs_no_attempt_and_the_record_comes_again_in_seconds(world
     with other.acquire(pair.espo_id):
         world.clear_logs()
         for _ in range(7):  # one more than the failures after which a record is parked
-            world.work(flow.accept([pair.espo_id], "espocrm"))
+            carry(flow.accept([pair.espo_id], "espocrm"))
         (due,) = world.state.due_entries(10)
         assert (due.key, due.attempts, due.parked) == (pair.espo_id, 0, False)
         assert due.due_at - time.time() <= 5
         assert world.writes() == []
     other.close()
-    world.work(flow.accept([pair.espo_id], "espocrm"))
+    carry(flow.accept([pair.espo_id], "espocrm"))
     assert world.state.due_entries(10) == []
     assert [one["phoneNumber"] for one in world.sandbox.espocrm.phones(pair.espo_id)] == [FIRST]
 
@@ -63,9 +64,9 @@ def test_a_sync_that_was_paused_while_another_took_over_writes_nothing_when_it_w
         late.send_signal(signal.SIGSTOP)
         until(lambda: _free(world, pair.espo_id))
         world.sandbox.advoware.fresh()
-        world.work(flow.accept([pair.espo_id], "espocrm"))
+        carry(flow.accept([pair.espo_id], "espocrm"))
         world.sandbox.espocrm.put(pair.espo_id, phoneNumberData=[phone(THIRD)])
-        world.work(flow.accept([pair.espo_id], "espocrm"))
+        carry(flow.accept([pair.espo_id], "espocrm"))
         before = world.sandbox.advoware.entries(pair.betnr)
         assert [one["tlf"] for one in before] == [THIRD]
         world.clear_logs()

@@ -515,13 +515,8 @@ def vars_of(due: Any) -> list[str]:
 SCRIPT = """
 import json, sys
 from services import flow
-first = flow.reconcile()
-for event in first["events"]:
-    found = flow.detect(event)
-    for way, other in (("to_espocrm", "to_advoware"), ("to_advoware", "to_espocrm")):
-        for new in found[way]:
-            for more in flow.sync(new, way)["follow_up"]:
-                flow.sync(more, other)
+from services.whole_pass import carry
+carry(flow.reconcile()["events"])
 print(json.dumps({"status": flow.status(), "cleanup": flow.cleanup()["summary"]}))
 """
 

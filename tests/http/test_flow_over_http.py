@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from services import errors, flow
 from services.flow_wiring import Wiring, use
+from services.whole_pass import carry
 from tests.http.support import World, address, item, number, slot
 from tests.support.sandbox import Pair, entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -34,24 +34,6 @@ def wired(stored: World) -> Iterator[World]:
         yield stored
 
 
-def work(events: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """Carries events through the steps as Motia would; gives how many of each topic there were."""
-    seen = {"detect": 0, "to_espocrm": 0, "to_advoware": 0}
-    queue = deque(("detect", event) for event in events)
-    for _ in range(1000):
-        if not queue:
-            return seen
-        topic, event = queue.popleft()
-        seen[topic] += 1
-        if topic == "detect":
-            found = flow.detect(event)
-            queue.extend((way, new) for way in ("to_espocrm", "to_advoware") for new in found[way])
-        else:
-            other = "to_advoware" if topic == "to_espocrm" else "to_espocrm"
-            queue.extend((other, new) for new in flow.sync(event, topic)["follow_up"])
-    raise AssertionError("the flow does not come to an end")
-
-
 def only(pair: Pair, result: dict[str, Any]) -> list[dict[str, Any]]:
     """The events of a tick, for this pair alone: the walk comes by everybody's."""
     return [{**event, "ids": [pair.espo_id]} for event in result["events"] if pair.espo_id in event["ids"]]
@@ -60,7 +42,7 @@ def only(pair: Pair, result: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_webhook_carries_a_change_both_ways_and_nothing_stays_due(wired: World) -> None:
     mine, theirs = number(), address()
     pair = wired.pair([entry(mine)], [item(theirs)])
-    work(flow.accept([pair.espo_id], "espocrm"))
+    carry(flow.accept([pair.espo_id], "espocrm"))
     assert wired.advoware_values(pair) == wired.espo_values(pair) == sorted([mine, theirs])
     assert wired.state is not None
     assert pair.espo_id not in {due.key for due in wired.state.due_entries(10000)}
@@ -69,12 +51,12 @@ def test_a_webhook_carries_a_change_both_ways_and_nothing_stays_due(wired: World
 def test_a_reported_beteiligter_is_found_by_its_number(wired: World) -> None:
     mine = number()
     pair = wired.pair([entry(mine)], [])
-    work(flow.accept([str(pair.betnr)], "advoware"))
+    carry(flow.accept([str(pair.betnr)], "advoware"))
     assert wired.espo_values(pair) == [mine]
 
 
 def test_a_reported_beteiligter_nobody_is_linked_to_is_settled(wired: World) -> None:
-    work(flow.accept(["987654321"], "advoware"))
+    carry(flow.accept(["987654321"], "advoware"))
     assert wired.state is not None
     assert wired.state.due_entries(10000) == []
 
@@ -82,9 +64,9 @@ def test_a_reported_beteiligter_nobody_is_linked_to_is_settled(wired: World) -> 
 def test_a_repeated_event_for_a_settled_record_asks_neither_system(wired: World) -> None:
     pair = wired.pair([entry(number())], [])
     events = flow.accept([pair.espo_id], "espocrm")
-    work(events)
+    carry(events)
     wired.clear_logs()
-    work(events)
+    carry(events)
     assert wired.calls("espocrm") == wired.calls("advoware") == []
 
 
@@ -92,17 +74,17 @@ def test_a_change_without_a_webhook_is_found_by_the_poll(wired: World) -> None:
     pair = wired.pair([], [item(number())])
     result = flow.reconcile()
     assert result["summary"]["changed"] >= 1
-    work(only(pair, result))
+    carry(only(pair, result))
     assert wired.advoware_values(pair) == wired.espo_values(pair)
 
 
 def test_an_edit_in_advoware_is_found_by_the_walk(wired: World) -> None:
     pair = wired.pair([entry(number())], [])
-    work(flow.accept([pair.espo_id], "espocrm"))
+    carry(flow.accept([pair.espo_id], "espocrm"))
     new = number()
     wired.sandbox.advoware.add(pair.betnr, entry(new))
     for _ in range(3):
-        work(only(pair, flow.reconcile()))
+        carry(only(pair, flow.reconcile()))
     assert new in wired.espo_values(pair)
 
 
@@ -122,13 +104,13 @@ def test_only_a_records_own_failure_uses_up_its_attempts(wired: World, switch: d
         wired.sandbox.advoware.switch(**switch)
     else:
         wired.sandbox.espocrm.fault("status", method="PUT", path=pair.espo_id, count=-1, status=500)
-    work(flow.accept([pair.espo_id], "espocrm"))
+    carry(flow.accept([pair.espo_id], "espocrm"))
     assert wired.state is not None
     (due,) = wired.state.due_entries(10)
     assert (due.key, due.attempts, due.parked) == (pair.espo_id, counts, False)
     assert due.cause
     wired.sandbox.fresh()
-    work([{"ids": [due.key], "quelle": "reconcile"}])
+    carry([{"ids": [due.key], "quelle": "reconcile"}])
     assert wired.state.due_entries(10) == []
     wired.assert_quiet(pair)
 
@@ -137,17 +119,17 @@ def test_where_a_system_is_down_not_every_record_of_a_batch_waits_for_it(wired: 
     pairs = [wired.pair([entry(number())], []) for _ in range(20)]
     wired.sandbox.advoware.switch(connector="offline")
     wired.clear_logs()
-    work(flow.accept([pair.espo_id for pair in pairs], "espocrm"))
+    carry(flow.accept([pair.espo_id for pair in pairs], "espocrm"))
     assert len(wired.calls("advoware")) <= 8  # those at work at once, not twenty
 
 
 def test_a_mass_removal_over_many_records_trips_the_runs_valve(wired: World) -> None:
     pairs = [wired.pair([entry(number(), 1, "Zentrale")], []) for _ in range(6)]
     ids = [pair.espo_id for pair in pairs]
-    work(flow.accept(ids, "espocrm"))
+    carry(flow.accept(ids, "espocrm"))
     for pair in pairs:
         wired.put_items(pair)
-    work(flow.accept(ids, "espocrm"))
+    carry(flow.accept(ids, "espocrm"))
     assert all(len(wired.advoware_values(pair)) == 1 for pair in pairs)
     wired.manager.sync_bidirectional(pairs[0].espo_id, pairs[0].betnr, allow_removals=True)
     assert [len(wired.advoware_values(pair)) for pair in pairs] == [0, 1, 1, 1, 1, 1]
@@ -156,10 +138,10 @@ def test_a_mass_removal_over_many_records_trips_the_runs_valve(wired: World) -> 
 def test_three_removals_in_one_event_are_no_mass_removal(wired: World) -> None:
     pairs = [wired.pair([entry(number())], []) for _ in range(3)]
     ids = [pair.espo_id for pair in pairs]
-    work(flow.accept(ids, "espocrm"))
+    carry(flow.accept(ids, "espocrm"))
     for pair in pairs:
         wired.put_items(pair)
-    work(flow.accept(ids, "espocrm"))
+    carry(flow.accept(ids, "espocrm"))
     assert all(wired.advoware_values(pair) == [] for pair in pairs)
 
 
