@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from abc import ABC, abstractmethod
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -82,7 +83,7 @@ SHORT = REMARKS[:2]
 """Remarks that every limit leaves alone: people's own windows have limits, too, that are no business of the sync."""
 
 
-class Advoware:
+class Advoware(ABC):
     """One of the two, with what people do in it. `entries`, `rows`: this system's ids and versions."""
 
     def __init__(self, service: AdvowareService, betnr: int) -> None:
@@ -115,13 +116,13 @@ class Advoware:
         assert one is not None
         return self.entries(one.id), self.rows(one.row_id), one.tlf, one.bemerkung, one.online, one.komm_kz
 
+    @abstractmethod
     def edit(self, name: str, number: int, tlf: str, remark: str, kz: int) -> None:
         """A person's edit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kinds(self) -> list[int]:
         """The true kinds of the entries, in order."""
-        raise NotImplementedError
 
 
 class RealAdvoware(Advoware):
@@ -263,7 +264,7 @@ class Values:
         return ["0511 123456", "Büro", "+49"] if art is Art.PHONE else ["jürgen@example.com", " a@example.com", "a@b", "x"]
 
 
-class Espo:
+class Espo(ABC):
     """One of the two EspoCRMs. `ids`: of the records, ascending; `betnrs` likewise."""
 
     def __init__(self, service: EspoCrmService, ids: list[str], betnrs: list[int]) -> None:
@@ -282,13 +283,13 @@ class Espo:
         """A PUT of the sync."""
         return outcome(lambda: self.service.put_arrays(self._id(number), emails=emails, phones=phones))
 
+    @abstractmethod
     def save(self, number: int, arrays: dict[Art, Sequence[EspoItem]]) -> None:
         """A member of staff saves these arrays."""
-        raise NotImplementedError
 
+    @abstractmethod
     def changes(self) -> list[int]:
         """Records that changed, in order, as EspoCRM notes them for its webhooks."""
-        raise NotImplementedError
 
     def holders(self, art: Art, values: list[str], number: int | None) -> Any:
         """Numbers of the records that hold one of these values, or have this betNr."""
