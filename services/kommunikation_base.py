@@ -197,7 +197,25 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
                 agreed[write.entry_id] = write.after_tlf
         elif before is not None and old not in held:
             agreed[write.entry_id] = None
-    return {**noted, **agreed}
+    return {**_forgotten(view, beteiligter, held), **noted, **agreed}
+
+
+def _forgotten(view: BaseView, beteiligter: Beteiligter, held: Mapping[str, EspoItem]) -> dict[int, str | None]:
+    """Values of markers in entries the store has never heard of, which a Redis that lost power has forgotten.
+
+    The entry holds another value now, or none; EspoCRM holds the marker's, and nobody but this entry ever did: not a copied
+    marker, then, but a value that was carried over in the lost second and edited since. (Advoware's id for a new entry.)
+    """
+    if view.base is None:
+        return {}
+    here = {canonical_key(raw.tlf or "") for raw in beteiligter.kommunikation}
+    elsewhere = here | view.ids_of.keys() | view.left_apart | {name[2:] for name in view.base.refused}
+    found: dict[int, str | None] = {}
+    for raw in beteiligter.kommunikation:
+        marker = parse_remark(raw.bemerkung, raw.tlf).marker if raw.id not in view.entries else None
+        if marker is not None and marker.base is not None and canonical_key(marker.base) in held.keys() - elsewhere:
+            found[raw.id] = marker.base
+    return found
 
 
 def linked_keys(entries: Iterable[Entry], held: Mapping[str, EspoItem]) -> set[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from pathlib import Path
 
 from scripts.launch.report import say, table
+from services.secrecy import plainly
 from tests.chaos.run import Chaos
 
 
@@ -24,11 +26,15 @@ def main() -> int:
         Chaos(options.keep or Path(folder), options.seed, pairs=options.pairs) as chaos,
     ):
         outcome = chaos.run(options.seconds)
-        failed = chaos.failed_jobs()
+        failed, evidence = chaos.failed_jobs(), list(chaos.evidence())
     table([("seed", options.seed), *outcome.table(), ("jobs Motia gave up on", failed)])
     for name in ("lost", "doubled", "resurrected", "texts"):
         for one in getattr(outcome, name):
             say(f"  {name}: {one}")
+    for record in evidence:
+        say(json.dumps(plainly(record), ensure_ascii=False, indent=1, default=str))
+    for at, blow in chaos.blows.told if evidence else ():
+        say(f"  {at:7.1f} {blow}")
     return 0 if outcome.good else 1
 
 

@@ -11,6 +11,8 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 from scripts.launch.processes import Child
+from services.errors import SyncError
+from services.state_redis import RedisState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +39,7 @@ _READS = [*_EITHER, {"kind": "slow", "seconds": 3}]
 _WRITES = [*_EITHER, {"kind": "slow_after", "seconds": 3}]
 _SHORT_SECONDS = 20.0
 """Between two answers that come short: that absence is read twice protects from one, not from two in a row."""
-_CAREFUL_BEFORE, _CAREFUL_AFTER, _LOST_SECONDS = 2.0, 12.0, 1.0
+_CAREFUL_BEFORE, _CAREFUL_AFTER, _CAREFUL_STEP, _LOST_SECONDS = 2.0, 12.0, 2.0, 1.0
 
 
 class Instances:
@@ -80,10 +82,13 @@ class Blows:
         self._random, self._instances, self._people, self._stack = random, instances, people, stack
         self._advoware, self._espocrm = systems
         self.counts: Counter[str] = Counter()
+        self.told: list[tuple[float, str]] = []
+        """Unix time and kind of every blow."""
         self._deck = self._kinds()
         self._next = time.monotonic() + 3
         self._short = 0.0
-        self._online_at = self._power_at = self._careless_at = 0.0
+        self._online_at = self._power_at = self._careless_at = self._restored_at = 0.0
+        self._unknown: dict[str, dict[int, str]] | None = None
         self._sizes: deque[tuple[float, Path, int]] = deque(maxlen=2000)
         self._resting = threading.Event()
         threading.Thread(target=self._watch_file, name="size of Redis' file", daemon=True).start()
@@ -95,7 +100,7 @@ class Blows:
             self._advoware.switch(connector="online")
             self._online_at = 0.0
         if self._careless_at and now > self._careless_at:
-            self._people.careful, self._careless_at = False, 0.0
+            self._be_careful_until_all_is_known(now)
         if self._power_at and now > self._power_at:
             self._lose_power(now)
         if now > self._next:
@@ -117,6 +122,7 @@ class Blows:
                 yield "fault"
 
     def _blow(self, kind: str, now: float) -> None:
+        self.told.append((time.time(), kind))
         if kind in {"kill", "term"}:
             child = self._instances.running[self._random.choice(list(self._instances.running))]
             self._end(child, kill=kind == "kill")
@@ -172,7 +178,7 @@ class Blows:
 
     def _lose_power(self, now: float) -> None:
         """Kill Redis and cut its file back to what it was a second ago: more may be lost with `appendfsync everysec`."""
-        self._power_at, self._careless_at = 0.0, now + _CAREFUL_AFTER
+        self._power_at, self._restored_at, self._careless_at = 0.0, now, now + _CAREFUL_AFTER
         child = self._redis()
         if child.ended() is not None:
             return
@@ -190,3 +196,27 @@ class Blows:
         longest = "Redis lost its last second (longest, ms)"
         self.counts[longest] = max(self.counts[longest], round(1000 * (died - at)))
         self.counts["Redis lost power"] += 1
+
+    def _be_careful_until_all_is_known(self, now: float) -> None:
+        """People go on with new values only until the store knows again what both sides showed when Redis was back.
+
+        A lease of a killed worker, or a pause after a failure, can keep a record from being looked at for a minute.
+        """
+        if self._unknown is None:
+            self._unknown = {one.pair.espo_id: self._people.view(one).linked() for one in self._people.persons}
+        try:
+            state = RedisState.connect(self._stack.env["REDIS_URL"])
+            for espo_id, linked in list(self._unknown.items()):
+                base = state.load(espo_id)
+                known = {} if base is None else {entry_id: entry.value for entry_id, entry in base.entries.items()}
+                if linked.items() <= known.items():
+                    del self._unknown[espo_id]
+        except SyncError:
+            pass  # Redis is being started again: ask later
+        if self._unknown:
+            self._careless_at = now + _CAREFUL_STEP
+            return
+        longest = "Redis lost power (until its store knew all again, longest, s)"
+        self.counts[longest] = max(self.counts[longest], round(now - self._restored_at))
+        self._people.careful, self._careless_at, self._unknown = False, 0.0, None
+        self.told.append((time.time(), "careful until here"))

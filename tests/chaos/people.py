@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,8 @@ class Value:
     komm_id: int | None = None
     text: str = ""
     moved: bool = False
-    story: list[str] = field(default_factory=lambda: ["new"])
+    story: list[str] = field(default_factory=lambda: [f"new {time.time():.1f}"])
+    """Kinds of edits with their unix times."""
 
     past: set[str] = field(default_factory=set)
     """What it was before."""
@@ -53,7 +55,7 @@ class Value:
         """A person's edit; None: it was deleted."""
         self.past |= {self.now} if self.now is not None else set()
         self.now = new
-        self.story.append(kind)
+        self.story.append(f"{kind} {time.time():.1f}")
 
     @property
     def emptied(self) -> bool:
@@ -98,6 +100,10 @@ class View:
     def entry(self, komm_id: int | None) -> dict[str, Any] | None:
         """The entry with this id."""
         return next((one for one in self.entries if one["id"] == komm_id), None)
+
+    def linked(self) -> dict[int, str]:
+        """Entry id -> value, of those that stand on both sides."""
+        return {one["id"]: one["tlf"] for one in self.entries if (one["tlf"] or "").strip() and self.items[one["tlf"]]}
 
     def calm(self, value: Value) -> bool:
         """It stands linked on both sides: nothing is under way for it."""
@@ -259,7 +265,7 @@ class People:
             kept, goes = goes, kept
         self._advoware.delete(person.pair.betnr, goes)
         value.komm_id = kept
-        value.story.append("copy")
+        value.story.append(f"copy {time.time():.1f}")
         return True
 
     def _conflict(self, person: Person) -> bool:

@@ -30,6 +30,7 @@ from tests.chaos.people import ENTITY, People, Person, View
 from tests.support.sandbox import AdvowarePeople, EspoPeople
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CONVERGE_SECONDS = 120.0
@@ -220,6 +221,28 @@ class Chaos:
         for side in (view.items, view.live):
             found.doubled += [name for number in side.values() if number > 1]
             found.resurrected += [f"{name}: {person.story_of(back)}" for back in sorted(set(side) - expected)]
+
+    def evidence(self) -> Iterator[dict[str, object]]:
+        """All that is known of the records something was found at. Their values are made up."""
+        state = RedisState.connect(self.stack.env["REDIS_URL"])
+        for person in self.people.persons:
+            view, found, espo_id = self.people.view(person), Outcome(), person.pair.espo_id
+            self._judge(person, view, found)
+            if found.equal:
+                continue
+            base = state.load(espo_id)
+            yield {
+                "betnr": person.pair.betnr,
+                "people": [
+                    [value.side, value.now, sorted(value.past), value.komm_id, value.story] for value in person.values
+                ],
+                "advoware": [[one["id"], one["tlf"], one["bemerkung"]] for one in view.entries],
+                "espocrm": sorted(view.items),
+                "base": None if base is None else {key: [one.value, one.fresh] for key, one in base.entries.items()},
+                "rest": None if base is None else [base.withheld, base.agreed, sorted(base.refused), base.undone],
+                "lists": state.lists(espo_id),
+                "journal": state.journal_of(espo_id, 60),
+            }
 
     def _due(self) -> int:
         try:

@@ -98,8 +98,7 @@ def deleted_in_espocrm_then(world: SmallWorld, pair: Pair) -> None:
 
 
 def emptied_in_advoware_then(world: SmallWorld, pair: Pair) -> None:
-    changed = next(one for one in world.sandbox.advoware.entries(pair.betnr) if one["tlf"] == NEW)
-    world.sandbox.advoware.clear(pair.betnr, changed["id"])
+    world.sandbox.advoware.clear(pair.betnr, _entry_of(world, pair, NEW)["id"])
 
 
 @pytest.mark.parametrize("delete", [deleted_in_espocrm_then, emptied_in_advoware_then])
@@ -121,8 +120,48 @@ def test_a_value_whose_change_redis_forgot_can_be_deleted_before_the_next_run(
     assert _values(world, pair) == ([OWN], [OWN])
 
 
+NEWER = "+49511123458"
+
+
+def changed_in_advoware_then(world: SmallWorld, pair: Pair) -> None:
+    world.sandbox.advoware.change(pair.betnr, _entry_of(world, pair, NEW)["id"], tlf=NEWER)
+
+
+@pytest.mark.parametrize(
+    ("then", "numbers"),
+    [(changed_in_advoware_then, [OLD, NEWER]), (emptied_in_advoware_then, [OLD])],
+    ids=["changed", "emptied"],
+)
+@pytest.mark.parametrize("add", [new_in_espocrm, new_in_advoware])
+def test_a_value_whose_first_carrying_over_redis_forgot_can_be_edited_in_advoware_before_the_next_run(
+    world: SmallWorld,
+    add: Callable[[SmallWorld, Pair], None],
+    then: Callable[[SmallWorld, Pair], None],
+    numbers: list[str],
+) -> None:
+    pair = world.sandbox.pair(entry(OLD, 1, TEXT), entry(OWN, 4), emails=[email(OWN)], phones=[phone(OLD)])
+    world.tick()
+    world.tick()
+    survives = world.on_disk()
+    add(world, pair)
+    world.tick()
+    assert _values(world, pair) == (sorted([OLD, NEW, OWN]), sorted([OLD, NEW, OWN]))
+    world.lose_power(survives)
+    then(world, pair)
+    world.tick()
+    world.tick()
+    assert _values(world, pair) == (sorted([*numbers, OWN]), sorted([*numbers, OWN]))
+    world.clear_logs()
+    world.tick()
+    assert world.writes() == []
+
+
+def _entry_of(world: SmallWorld, pair: Pair, value: str) -> dict[str, Any]:
+    return next(one for one in world.sandbox.advoware.entries(pair.betnr) if one["tlf"] == value)
+
+
 def _number(world: SmallWorld, pair: Pair) -> dict[str, Any]:
-    return next(one for one in world.sandbox.advoware.entries(pair.betnr) if one["tlf"] == OLD)
+    return _entry_of(world, pair, OLD)
 
 
 def _values(world: SmallWorld, pair: Pair) -> tuple[list[str], list[str]]:

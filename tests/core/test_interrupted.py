@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from services.kommunikation_base import base_after
+from services.kommunikation_base import agreed_before, base_after
 from services.kommunikation_mapper import canonical_key, make_hash_marker, make_marker
 from services.kommunikation_ops import SetMarker
 from services.kommunikation_types import BaseEntry, Kommunikation, MarkerForm
 from tests.core.apply import World, apply, interrupted, run, settle, steps
-from tests.core.builders import NO_STORE, entry, filled, mail, person, phone, record
+from tests.core.builders import NO_STORE, entry, filled, mail, person, phone, record, stored
 
 A, B, MAX = "+49511123456", "+49511123457", "max@example.com"
 
@@ -90,3 +91,26 @@ def test_the_spelling_in_espocrm_is_remembered_for_its_own_value_only() -> None:
     assert (base.entries[1].value, base.entries[1].espo_value) == (new, "")
     plan = World(advoware, espocrm, replace(known, base=base), {1: 4}).plan()
     assert [line.number for line in plan.comparison.lines] == [3]
+
+
+@pytest.mark.parametrize("now", [B, ""], ids=["changed", "emptied"])
+@pytest.mark.parametrize(
+    ("base", "others", "items", "believed"),
+    [
+        ({}, (), (A,), True),
+        ({}, (), (), False),
+        ({"entries": stored(e1=(A, 1)).entries}, (), (A,), False),
+        ({"entries": stored(e7=(None, 1)).entries}, (), (A,), False),
+        ({}, (entry(1, A),), (A,), False),
+        ({"refused": {"a:" + canonical_key(A): 1.0}}, (), (A,), False),
+        ({"undone": ("e:" + canonical_key(A),)}, (), (A,), False),
+    ],
+    ids=["forgotten", "not in EspoCRM", "of a known entry", "entry known", "held by another entry", "refused", "undone"],
+)
+def test_a_marker_redis_has_forgotten_counts_where_it_can_be_nobody_elses(
+    base: dict[str, Any], others: tuple[Kommunikation, ...], items: tuple[str, ...], now: str, *, believed: bool
+) -> None:
+    view = replace(filled(), base=replace(stored(), **base))
+    here = person(*others, entry(7, now, base=A))
+    agreed = agreed_before(view, here, record(*(phone(one, primary=True) for one in items)))
+    assert agreed == ({7: A} if believed else {})

@@ -228,7 +228,7 @@ MUTATIONS = (
     Mutation(
         "what an interrupted run had proved is forgotten",
         "base follows proof, also when the marker could not be set any more",
-        ((BASE, "    return {**noted, **agreed}\n", "    return {}\n"),),
+        ((BASE, "    return {**_forgotten(view, beteiligter, held), **noted, **agreed}\n", "    return {}\n"),),
     ),
     Mutation(
         "writes are not announced",
