@@ -88,7 +88,6 @@ class Blows:
         self._next = time.monotonic() + 3
         self._short = 0.0
         self._online_at = self._power_at = self._careless_at = self._restored_at = 0.0
-        self._unknown: dict[str, dict[int, str]] | None = None
         self._sizes: deque[tuple[float, Path, int]] = deque(maxlen=2000)
         self._resting = threading.Event()
         threading.Thread(target=self._watch_file, name="size of Redis' file", daemon=True).start()
@@ -100,7 +99,7 @@ class Blows:
             self._advoware.switch(connector="online")
             self._online_at = 0.0
         if self._careless_at and now > self._careless_at:
-            self._be_careful_until_all_is_known(now)
+            self._look_what_is_known(now)
         if self._power_at and now > self._power_at:
             self._lose_power(now)
         if now > self._next:
@@ -111,7 +110,7 @@ class Blows:
         """Everything works from now on."""
         self._advoware.fresh()
         self._espocrm.fresh()
-        self._people.careful = False
+        self._people.careful, self._people.unknown = False, {}
         self._resting.set()
 
     def _kinds(self) -> Iterator[str]:
@@ -130,8 +129,8 @@ class Blows:
         elif kind.startswith("redis"):
             self._end(self._redis(), kill=kind == "redis kill")
             self.counts["Redis killed (SIGKILL)" if kind == "redis kill" else "Redis ended (SIGTERM)"] += 1
-        elif kind == "power" and not self._power_at and not self._careless_at:
-            self._people.careful, self._power_at = True, now + _CAREFUL_BEFORE
+        elif kind == "power" and not self._people.careful:
+            self._people.careful, self._power_at, self._careless_at = True, now + _CAREFUL_BEFORE, 0.0
         elif kind == "offline" and not self._online_at:
             self._advoware.switch(connector="offline")
             self._online_at = now + self._random.uniform(3, 8)
@@ -197,26 +196,24 @@ class Blows:
         self.counts[longest] = max(self.counts[longest], round(1000 * (died - at)))
         self.counts["Redis lost power"] += 1
 
-    def _be_careful_until_all_is_known(self, now: float) -> None:
-        """People go on with new values only until the store knows again what both sides showed when Redis was back.
+    def _look_what_is_known(self, now: float) -> None:
+        """People go on with new values only at records of which the store does not know yet what both sides showed before.
 
-        A lease of a killed worker, or a pause after a failure, can keep a record from being looked at for a minute.
+        A lease of a killed worker, or a pause after a failure, can keep a record from being looked at for a minute or two.
         """
-        if self._unknown is None:
-            self._unknown = {one.pair.espo_id: self._people.view(one).linked() for one in self._people.persons}
+        if self._people.careful:
+            self._people.careful = False
+            self._people.unknown = {one.pair.espo_id: self._people.view(one).linked() for one in self._people.persons}
+        unknown = self._people.unknown
         try:
             state = RedisState.connect(self._stack.env["REDIS_URL"])
-            for espo_id, linked in list(self._unknown.items()):
+            for espo_id, linked in list(unknown.items()):
                 base = state.load(espo_id)
                 known = {} if base is None else {entry_id: entry.value for entry_id, entry in base.entries.items()}
                 if linked.items() <= known.items():
-                    del self._unknown[espo_id]
+                    del unknown[espo_id]
         except SyncError:
             pass  # Redis is being started again: ask later
-        if self._unknown:
-            self._careless_at = now + _CAREFUL_STEP
-            return
+        self._careless_at = now + _CAREFUL_STEP if unknown else 0.0
         longest = "Redis lost power (until its store knew all again, longest, s)"
         self.counts[longest] = max(self.counts[longest], round(now - self._restored_at))
-        self._people.careful, self._careless_at, self._unknown = False, 0.0, None
-        self.told.append((time.time(), "careful until here"))

@@ -133,7 +133,8 @@ def _text(bemerkung: str | None) -> str:
 class People:
     """Edits by one seed. Every choice is the seed's; what is asked of the systems is only what a person would see.
 
-    `careful`: nothing but new values, for the moments around a loss of power (docs/safety.md tells why).
+    `careful`: nothing but new values, for the moments around a loss of power (docs/safety.md tells why); `unknown`: at these
+    records even after that, by the record's id in EspoCRM.
     """
 
     def __init__(self, advoware: AdvowarePeople, espocrm: EspoPeople, random: Random) -> None:
@@ -142,6 +143,7 @@ class People:
         self.persons: list[Person] = []
         self.edits: Counter[str] = Counter()
         self.careful = False
+        self.unknown: dict[str, dict[int, str]] = {}
 
     def new_value(self, like: str = "") -> str:
         """A value nobody else has; `like`: of the same sort."""
@@ -160,9 +162,11 @@ class People:
 
     def edit(self) -> Person | None:
         """One edit by one person, if there is occasion for it; gives whose. Edits are counted by their kind."""
-        kind = "new" if self.careful else self._random.choice(_KINDS)
+        kind = self._random.choice(_KINDS)
         emptied = [one for one in self.persons if any(value.emptied for value in one.values)]
         person = self._random.choice(emptied if kind == "slot" and emptied else self.persons)
+        if self.careful or person.pair.espo_id in self.unknown:
+            kind = "new"
         do = {
             "new": self._new,
             "change": self._change,
