@@ -89,6 +89,23 @@ class Judge:
         """The lines to be carried out."""
         return [line for line in self.lines if self.fates[id(line)] is Fate.GO]
 
+    def needs_second_reading(self) -> bool:
+        """Whether something is decided by what is not there, be it only what is remembered: both sides are read again first.
+
+        What the valve has stopped before costs this no more. A change that is not sent gives its base up where EspoCRM has
+        lost the old value.
+        """
+
+        def rests_on_absence(line: Line) -> bool:
+            fate, subject = self.fates[id(line)], line.subject
+            if fate is Fate.GO:
+                return line.row.second_reading
+            if fate is Fate.WITHHELD:
+                return line.row.second_reading and (subject is None or subject.base_key not in self.view.withheld)
+            return line.row.act is Act.ADD_CHANGED
+
+        return any(rests_on_absence(line) for line in self.lines)
+
     def landing(self) -> set[int]:
         """Changed values (ids of items) that rows 3 and 10 write into an entry, in this run or one of the other direction.
 

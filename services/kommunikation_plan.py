@@ -83,7 +83,7 @@ def make_plan(beteiligter: Beteiligter, record: EspoRecord, view: BaseView, rule
         valve=tuple(judge.valve),
         questions=rows.questions(),
         moves=rows.types.moves,
-        absence=any(line.row.second_reading for line in judge.going()),
+        absence=judge.needs_second_reading(),
         unfinished=frozenset(rows.types.unfinished),
         removals=judge.removals,
         linked=judge.linked,

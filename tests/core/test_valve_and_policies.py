@@ -189,3 +189,22 @@ def test_in_a_conflict_a_value_espocrm_would_refuse_is_held_back_and_the_other_k
     assert set(tlf(after).values()) == {"jürgen@example.com", KANZLEI}
     assert after.espocrm == before.espocrm
     assert len(before.plan().conflicts) == len(before.plan().held_back) == 1
+
+
+# ---------------------------------------------------------------------------------------------------- second readings
+
+
+def test_what_the_valve_stops_is_read_twice_until_it_is_known_to_be_stopped() -> None:
+    world = removing(4, 4, "row 2")
+    plan = world.plan()
+    assert plan.withheld and plan.absence
+    again = replace(world, view=replace(world.view, withheld=plan.withheld)).plan()
+    assert again.withheld == plan.withheld and not again.absence
+
+
+@pytest.mark.parametrize("new", [B, "0511 123456 oder 123457"], ids=["for the other direction", "held back"])
+def test_a_change_of_which_the_old_value_is_missing_is_read_twice_before_its_base_is_given_up(new: str) -> None:
+    world = World(person(entry(1, new, base=A)), record(), filled(e1=(A, 1)))
+    plan = world.plan(Rules(direction=Direction.TO_ADVOWARE))
+    assert [line.number for line in plan.comparison.lines] == [6]
+    assert plan.absence

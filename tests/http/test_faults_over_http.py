@@ -162,6 +162,25 @@ def test_an_array_that_comes_shortened_with_a_change_beside_it_loses_nothing(wor
     assert world.advoware_values(pair) == world.espo_values(pair) == sorted([*values, new])
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+@pytest.mark.parametrize("direction", ["to_advoware", "to_espocrm", "both", "look"])
+def test_a_list_shortened_once_shuts_no_valve_and_makes_no_base_forgotten(stored: World, direction: str, kept: int) -> None:
+    # Five values: one changed in Advoware, one in EspoCRM. The first reading shows at most one item there.
+    values, ours, theirs = [number() for _ in range(5)], number(), number()
+    pair = stored.pair([entry(value) for value in values], [item(value) for value in values])
+    stored.sync(pair)
+    stored.sandbox.advoware.change(pair.betnr, stored.entry_of(pair, values[1])["id"], tlf=ours)
+    stored.swap_item(pair, values[4], theirs)
+    stored.sandbox.espocrm.fault("shorten", method="GET", path="CBeteiligte/", member="phoneNumberData", keep=kept)
+    if direction == "look":
+        stored.manager.look_at_record(pair.espo_id)
+    else:
+        stored.manager.sync_record(pair.espo_id, direction)
+    until_quiet(stored, pair)
+    expected = sorted([values[0], values[2], values[3], ours, theirs])
+    assert stored.advoware_values(pair) == stored.espo_values(pair) == expected
+
+
 def test_a_refusal_for_one_call_holds_nothing_back_that_goes_by_itself(world: World) -> None:
     """A 400 names the field and not the item: each new value is tried alone, so what was good all along arrives."""
     values = [number() for _ in range(3)]

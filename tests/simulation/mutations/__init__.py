@@ -204,7 +204,7 @@ MUTATIONS = (
         (
             (
                 "kommunikation_plan.py",
-                "        absence=any(line.row.second_reading for line in judge.going()),\n",
+                "        absence=judge.needs_second_reading(),\n",
                 "        absence=False,\n",
             ),
             (
