@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from bench.figures import Result, exponent, in_turns, median, seconds
 from services.kommunikation_base import base_after, fresh_base
 from services.kommunikation_entry import BaseView
-from services.kommunikation_mapper import canonical_key, email_form, join_remark, make_marker, phone_form
+from services.kommunikation_mapper import (
+    ascii_domain,
+    canonical_key,
+    email_form,
+    join_remark,
+    make_marker,
+    parse_remark,
+    phone_form,
+)
 from services.kommunikation_plan import Answers, Rules, make_plan
 from services.kommunikation_types import Art, Base, Beteiligter, EspoItem, EspoRecord, Kommunikation
 from services.secrecy import Wert
@@ -46,7 +54,7 @@ class Case:
 
     def diff(self) -> Plan:
         """Compare both sides and the base, and plan what to do, as a new process does: with nothing remembered."""
-        for cache in (canonical_key, email_form, phone_form):
+        for cache in (canonical_key, email_form, phone_form, ascii_domain, parse_remark):
             cache.cache_clear()
         return make_plan(self.person, self.record, self.view, Rules(), Answers())
 

@@ -41,6 +41,7 @@ def main(what: str) -> None:
     else:
         with world(300) as here:
             full_pass()
+            full_pass()  # after the second one every record is at rest
             del here
             wired = wiring()
             wired.pool = lambda _: Here()

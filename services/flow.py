@@ -52,7 +52,7 @@ def detect(data: Any) -> dict[str, Any]:
     wired = wiring()
     batch = Batch(wired)
     espo_ids = _resolve(wired, ids) if quelle == "advoware" else ids
-    looks = batch.each(espo_ids, lambda: wired.manager.look_at_record, only_due=not data.get("walk"))
+    looks = batch.look(espo_ids, only_due=not data.get("walk"))
     to_espocrm = [look.espo_id for look in looks if look.result and look.result["writes_espocrm"]]
     to_advoware = [
         look.espo_id

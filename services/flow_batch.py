@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.errors import LeaseBusy, NeedsPerson, RecordProblem, SyncError
+from services.kommunikation_rest import read_both, rest_text
 from services.state_forms import PAUSE_SECONDS
+from services.state_types import RecordState, RecordStatus, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from services.flow_wiring import Wiring
+    from services.state_types import Rest
 
     Work = Callable[[str], dict[str, Any]]
 
@@ -29,7 +32,10 @@ class Outcome:
 
     espo_id: str
     token: str
+    rest: Rest | None = None
     result: dict[str, Any] | None = field(default=None, repr=False)
+    resting: bool = False
+    """Whether both sides showed what `rest` tells, so that nothing was compared."""
 
 
 class Batch:
@@ -52,6 +58,14 @@ class Batch:
         """
         tokens = self._state.due_token(list(ids)) if ids else {}
         outcomes = [Outcome(espo_id, tokens.get(espo_id, "")) for espo_id in ids if tokens.get(espo_id) or not only_due]
+
+        def by_id() -> Callable[[Outcome], dict[str, Any]]:
+            work = maker()
+            return lambda outcome: work(outcome.espo_id)
+
+        return self._all(outcomes, by_id)
+
+    def _all(self, outcomes: list[Outcome], maker: Callable[[], Callable[[Outcome], dict[str, Any]]]) -> list[Outcome]:
         self._counts["records"] = len(outcomes)
         if not outcomes:
             return []
@@ -60,12 +74,41 @@ class Batch:
             list(pool.map(lambda outcome: self._one(outcome, work), outcomes))
         return outcomes
 
-    def _one(self, outcome: Outcome, work: Work) -> None:
+    def look(self, ids: Sequence[str], *, only_due: bool) -> list[Outcome]:
+        """Looks at every record. One that is at rest costs a GET a side: no lease, no comparison, nothing to store."""
+        known = self._state.waiting(list(ids)) if ids else {}
+        outcomes = [Outcome(espo_id, *known[espo_id]) for espo_id in ids if known[espo_id].token or not only_due]
+        return self._all(outcomes, lambda: self._look)
+
+    def _look(self, outcome: Outcome) -> dict[str, Any]:
+        wired, rest = self._wired, outcome.rest
+        if rest is None:
+            return wired.manager.look_at_record(outcome.espo_id)
+        try:
+            reading = read_both(wired.advoware, wired.espocrm, outcome.espo_id, rest)
+        except SyncError as error:
+            if error.system != "Redis":
+                self._state.set_status(outcome.espo_id, RecordStatus(rest.betnr, RecordState.FAILED, str(error)))
+            raise
+        if reading is None or self._state.digest(rest_text(reading.record, reading.person)) != rest.digest:
+            return wired.manager.look_at_record(outcome.espo_id, reading)
+        outcome.resting = True
+        nothing: dict[str, Any] = {"errors": []}
+        return {
+            "writes_espocrm": False,
+            "writes_advoware": False,
+            "removals": 0,
+            "linked": rest.linked,
+            "advoware_to_espocrm": nothing,
+            "espocrm_to_advoware": nothing,
+        }
+
+    def _one(self, outcome: Outcome, work: Callable[[Outcome], dict[str, Any]]) -> None:
         if self._down is not None or time.monotonic() > self._until:
             self._put_off(outcome.espo_id, str(self._down or "no time left in this step"), counts=False)
             return
         try:
-            outcome.result = work(outcome.espo_id)
+            outcome.result = work(outcome)
         except SyncError as error:
             self._failed(outcome, error)
         except Exception as error:  # noqa: BLE001 - a bug in one record must not stop the others; its text may hold values
@@ -108,8 +151,12 @@ class Batch:
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         """Takes records off the due list that are through. One with errors of single values stays on it."""
         through: dict[str, str] = {}
+        resting: dict[str, Waiting] = {}
         for outcome in outcomes:
             if outcome.result is None:
+                continue
+            if outcome.resting:
+                resting[outcome.espo_id] = Waiting(outcome.token, outcome.rest)
                 continue
             errors = outcome.result["advoware_to_espocrm"]["errors"] + outcome.result["espocrm_to_advoware"]["errors"]
             if errors:
@@ -118,6 +165,10 @@ class Batch:
             elif outcome.token:
                 through[outcome.espo_id] = outcome.token
         self._state.settle_all(through)
+        if busy := self._state.settle_resting(resting):
+            # Whoever has the record, or had it while it was read, may have read it before this change.
+            self._state.ring(busy, delay=BUSY_SECONDS)
+            self._count(postponed=len(busy))
 
     def _count(self, **more: int) -> None:
         with self._lock:

@@ -119,6 +119,8 @@ class HttpClient:
         self._clients: dict[bool, httpx.Client] = {}
         """By whether TLS can occur on the way."""
         self._closed = False
+        self._proxied: bool | None = None
+        """Whether the environment names a proxy; None: not looked up yet. That reads all of the environment."""
         self._limit = AdaptiveLimit(_PARALLEL_CALLS)
 
     def send(self, call: Call) -> Answer:
@@ -196,8 +198,11 @@ class HttpClient:
     def _pool(self, url: str) -> httpx.Client:
         from services.lean_httpx import httpx
 
-        tls = _needs_tls(url)
         with self._lock:
+            if self._proxied is None:
+                self._proxied = bool(getproxies())
+            # Whether TLS can occur on the way to this address: a proxy may ask for it as well.
+            tls = not url.startswith("http://") or self._proxied
             if self._closed:
                 raise Bug(f"The client of {self.system} was used after close().", system=self.system)
             if tls not in self._clients:
@@ -240,11 +245,6 @@ class HttpClient:
             self._closed = True
             for client in self._clients.values():
                 client.close()
-
-
-def _needs_tls(url: str) -> bool:
-    """Whether TLS can occur on the way to this address: a proxy may ask for it as well."""
-    return not url.startswith("http://") or bool(getproxies())
 
 
 @functools.cache

@@ -175,8 +175,10 @@ def _each_once(items: list[EspoItem]) -> list[EspoItem]:
     """A value twice would leave the record without a primary (reference: espocrm-api, 1.7)."""
     once: dict[str, EspoItem] = {}
     for item in items:
-        first = once.setdefault(canonical_key(item.value), item)
-        once[canonical_key(item.value)] = replace(first, primary=first.primary or item.primary)
+        key = canonical_key(item.value)
+        first = once.setdefault(key, item)
+        if item.primary and not first.primary:
+            once[key] = replace(first, primary=True)
     return list(once.values())
 
 
@@ -185,4 +187,6 @@ def _one_primary(items: list[EspoItem], heir: str) -> tuple[EspoItem, ...]:
     chosen = next((n for n, item in enumerate(items) if item.primary), None)
     if chosen is None:
         chosen = next((n for n, item in enumerate(items) if canonical_key(item.value) == heir), 0)
-    return tuple(replace(item, primary=n == chosen) for n, item in enumerate(items))
+    return tuple(
+        item if item.primary == (n == chosen) else replace(item, primary=n == chosen) for n, item in enumerate(items)
+    )

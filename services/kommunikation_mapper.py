@@ -17,12 +17,13 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import idna
 import phonenumbers
 
+from services.errors import Bug
 from services.kommunikation_types import Art, EspoItem, KommKz
 from services.secrecy import Wert, klar
 
@@ -89,16 +90,23 @@ TOP_LEVEL_KZ: Mapping[str, int] = {
 
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
 _LABEL = r"[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*"
+_PLAIN_LABEL = r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 _TOP = r"(?:xn--[A-Za-z0-9-]+|[A-Za-z][A-Za-z0-9]*(?:-+[A-Za-z0-9]+)*)"
 _EMAIL = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+{_TOP}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s,;]+")
 _PHONE = re.compile(r"[()/\-.\s]*\+?[0-9()/\-.\s]+")
+_GERMAN_E164 = re.compile(r"\+49([1-9][0-9]+)")
+_PLAIN_DOMAIN = re.compile(rf"{_PLAIN_LABEL}(?:\.{_PLAIN_LABEL})*")
 _FORMS_KEPT = 2**15  # more than the largest record holds values: read in the same order again, it would find none of its own
 _MAX_LOCAL, _MAX_LABEL, _MAX_EMAIL, _MAX_E164_DIGITS = 64, 63, 254, 15
 
 
-def _ascii_domain(domain: str) -> str | None:
+@lru_cache(maxsize=_FORMS_KEPT)
+def ascii_domain(domain: str) -> str | None:
     """The domain in IDNA form (UTS 46, non-transitional), or None. Not case-folded first: `straße` is not `strasse`."""
+    # Of letters, digits and single hyphens, as nearly all are: UTS 46 only lowers those, and looks at each of them for it.
+    if len(domain) <= _MAX_LABEL and _PLAIN_DOMAIN.fullmatch(domain):
+        return domain.lower()
     try:
         return idna.encode(domain, uts46=True, transitional=False).decode("ascii")
     except (idna.IDNAError, UnicodeError):
@@ -117,11 +125,21 @@ def email_form(value: str) -> str | None:
     if not at:
         return None
     if not domain.isascii():
-        domain = _ascii_domain(domain) or ""
+        domain = ascii_domain(domain) or ""
     form = local + "@" + domain
     labels_fit = all(len(label) <= _MAX_LABEL for label in domain.split("."))
     fits = len(local) <= _MAX_LOCAL and labels_fit and len(form) <= _MAX_EMAIL
     return Wert(form) if fits and _EMAIL.fullmatch(form) else None
+
+
+@cache
+def _german_lengths() -> frozenset[int]:
+    """How many digits a German number may have behind its country code, as `phonenumbers.is_possible_number` has it."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(REGION)
+    general = metadata.general_desc if metadata is not None else None
+    if general is None:
+        raise Bug("phonenumbers has no numbering plan of Germany.")
+    return frozenset((*general.possible_length, *general.possible_length_local_only))
 
 
 @lru_cache(maxsize=_FORMS_KEPT)
@@ -130,6 +148,10 @@ def phone_form(value: str) -> str | None:
     text = value.strip()
     if not _PHONE.fullmatch(text):
         return None
+    if (german := _GERMAN_E164.fullmatch(text)) is not None:
+        # As EspoCRM holds nearly all of them: there is nothing to parse, and that takes longer than all else of a plan.
+        possible = len(german[1]) in _german_lengths() and len(text) <= _MAX_E164_DIGITS + 1
+        return Wert(text) if possible else None
     try:
         number = phonenumbers.parse(text, REGION)
     except phonenumbers.NumberParseException:
@@ -150,7 +172,7 @@ def canonical_key(value: str) -> str:
     text = value.strip()
     if _ADDRESS.fullmatch(text):
         local, _, domain = text.partition("@")
-        return Wert("mail:" + local.lower() + "@" + (_ascii_domain(domain) or domain.lower()))
+        return Wert("mail:" + local.lower() + "@" + (ascii_domain(domain) or domain.lower()))
     phone = phone_form(text)
     return Wert("tel:" + phone if phone is not None else "text:" + text)
 

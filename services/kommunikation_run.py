@@ -49,6 +49,7 @@ from services.kommunikation_mapper import canonical_key
 from services.kommunikation_ops import AddItem, CreateEntry, EmptyEntry, RemoveItem, ReplaceItem, SetMarker, WriteEntry
 from services.kommunikation_plan import Answers, Plan, Rules, make_plan
 from services.kommunikation_report import describe
+from services.kommunikation_rest import rest_text
 from services.kommunikation_types import Art, Base, EspoItem, KommunikationWrite, MarkerForm
 from services.kommunikation_writer import (
     AdvowareOperation,
@@ -58,6 +59,7 @@ from services.kommunikation_writer import (
     announced,
     shorter_bodies,
 )
+from services.state_types import Rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_report import Report
+    from services.kommunikation_rest import Reading
     from services.kommunikation_types import BaseEntry, Beteiligter, EspoRecord, Kommunikation, OpenWrite
     from services.scope import Scope
     from services.state import Lease, StateStore
@@ -99,12 +102,17 @@ class Run:
         now: Callable[[], float],
         scope: Scope,
         expected: str = "",
+        reading: Reading | None = None,
     ) -> None:
-        """`expected`: fingerprint of the plan that was looked at; only that one is carried out."""
+        """`expected`: fingerprint of the plan that was looked at; only that one is carried out.
+
+        `reading`: both sides as they were read right before the lease was taken.
+        """
         self._advoware, self._espocrm, self._state = advoware, espocrm, state
         self._rules, self._report, self._memories = rules, report, memory
         self._espo_id, self._betnr = report.espo_id, report.betnr
         self._now, self._scope, self._expected = now, scope, expected
+        self._reading = reading
         self._known: Base | None = None
         self._holders: dict[str, EspoItem | None] = {}
         self._asked_betnr = False
@@ -118,6 +126,8 @@ class Run:
         self.repairs = False
         self.base: Base | None = None
         """What both sides agree on after the run; the caller stores it. None: as known before."""
+        self.rest: Rest | None = None
+        """After a look that found nothing to do and changed nothing: what to know the record by, if that was all."""
 
     # ------------------------------------------------------------------------------------------------------- outline
 
@@ -168,6 +178,9 @@ class Run:
         self.repairs = bool(spoilt(self._person, self._known))
         if not plan.operations and not plan.absence and not self.repairs:
             self._remember(plan)
+            if self.base is None and self._known is not None and not self._refused:
+                text = rest_text(self._record, self._person)
+                self.rest = Rest(self._betnr, plan.linked, self._state.digest(text))
         return plan
 
     def carry_out(self, lease: Lease) -> Plan:
@@ -205,7 +218,8 @@ class Run:
 
     def _begin(self) -> None:
         base = self._state.load(self._espo_id, self._lease)
-        self._record = self._read_espocrm()
+        reading = self._still_true(self._reading)
+        self._record = self._read_espocrm() if reading is None else reading.record
         self._betnr = self._report.betnr = self._record.betnr or self._betnr
         if base is not None and base.betnr != self._betnr:
             base = None  # linked anew: what is known belongs to another pair
@@ -215,13 +229,23 @@ class Run:
         if len(linked) > 1:
             self._ask_betnr()
             self._state.register_links((other, None) for other in linked if other != self._espo_id)
-        self._person = self._read_advoware()
+        self._person = self._read_advoware() if reading is None else reading.person
         self._known = base = without_undecided(base, self._person)
         self._open = base.open_writes if base is not None else ()
         self._memory = self._memories.setdefault(self._betnr, Memory())
         withheld = frozenset(base.withheld) if base is not None else self._memory.withheld
         view = BaseView(self._state.keeps_base, base, forms=self._memory.forms, withheld=withheld)
         self._view = replace(view, agreed=agreed_before(view, self._person, self._record))
+
+    def _still_true(self, reading: Reading | None) -> Reading | None:
+        """The reading, if it is as good as one under the lease.
+
+        A worker saves a base before it writes, and that ends the record's rest. So where the rest is what it was before
+        the reading, no worker has written since: only people can have, as they can at any time after a reading.
+        """
+        if reading is None or self._lease is None or self._lease.rest != reading.rest:
+            return None
+        return reading
 
     def _plan(self) -> Plan:
         plan = self._make_plan()

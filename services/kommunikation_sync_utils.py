@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from services.advoware_service import AdvowareService
     from services.espocrm import EspoCrmService
     from services.kommunikation_plan import Plan
+    from services.kommunikation_rest import Reading
     from services.kommunikation_types import Base
     from services.scope import Scope
-    from services.state import Lease, StateStore
+    from services.state import Lease, Rest, StateStore
 
 AnyRun = TypeVar("AnyRun", bound=Run)
 
@@ -91,11 +92,12 @@ class KommunikationSyncManager:
         rules = Rules(self._policy, report.direction, stop_removals=stop_removals)
         return self._work(report, rules, Run.carry_out)
 
-    def look_at_record(self, beteiligte_id: str) -> dict[str, Any]:
+    def look_at_record(self, beteiligte_id: str, reading: Reading | None = None) -> dict[str, Any]:
         """What a sync would do, from one GET per side; remembers what both sides agree on where nothing is to be written.
 
         The result has more keys: `writes_espocrm` and `writes_advoware` (whether a run in that direction is needed),
         `removals` (different values it would remove) and `linked` (different values both sides have agreed on).
+        `reading`: both sides, of a record that was at rest when they were read; then they need not be read again.
         """
         report = Report(_checked_id(beteiligte_id), 0, Direction.BOTH, dry_run=True)
         seen: dict[str, Any] = {}
@@ -109,9 +111,11 @@ class KommunikationSyncManager:
             seen["removals"], seen["linked"] = plan.removals, plan.linked
             return plan
 
-        return self._work(report, Rules(self._policy), look) | seen
+        return self._work(report, Rules(self._policy), look, reading=reading) | seen
 
-    def _run(self, report: Report, rules: Rules, kind: type[AnyRun], expected: str = "") -> AnyRun:
+    def _run(
+        self, report: Report, rules: Rules, kind: type[AnyRun], expected: str = "", reading: Reading | None = None
+    ) -> AnyRun:
         return kind(
             self._advoware,
             self._espocrm,
@@ -122,6 +126,7 @@ class KommunikationSyncManager:
             now=self._now,
             scope=self.scope,
             expected=expected,
+            reading=reading,
         )
 
     def _work(
@@ -132,15 +137,16 @@ class KommunikationSyncManager:
         *,
         expected: str = "",
         kind: type[Run] = Run,
+        reading: Reading | None = None,
     ) -> dict[str, Any]:
         finished = False
         with self._state.acquire(report.espo_id) as lease:
             report.run = f"{report.espo_id}.{lease.fence}"
             try:
-                run = self._run(report, rules, kind, expected)
+                run = self._run(report, rules, kind, expected, reading)
                 plan = work(run, lease)
                 result = report.result(plan)
-                self._state.finish(lease, _end(report, plan, result, run.base))
+                self._state.finish(lease, _end(report, plan, result, run.base, run.rest))
                 finished = True
             except SyncError as error:
                 self._remember_failure(report, error)
@@ -201,7 +207,7 @@ def _as_set(items: list[Any]) -> set[str]:
     return {json.dumps(item, sort_keys=True) for item in items}
 
 
-def _end(report: Report, plan: Plan, result: Mapping[str, Any], base: Base | None) -> RunEnd:
+def _end(report: Report, plan: Plan, result: Mapping[str, Any], base: Base | None, rest: Rest | None) -> RunEnd:
     """What is remembered of a run: the base, and status, lists and journal for the people who run it."""
     open_ends = plan.pending or plan.valve or (report.dry_run and plan.operations)
     state = RecordState.FAILED if report.errors else RecordState.PENDING if open_ends else RecordState.EQUAL
@@ -216,6 +222,7 @@ def _end(report: Report, plan: Plan, result: Mapping[str, Any], base: Base | Non
         notices=result["notices"],
         journal=report.journal,
         counts=report.counts,
+        rest=rest if state is RecordState.EQUAL and not any(counts.values()) else None,
     )
 
 

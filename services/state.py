@@ -12,7 +12,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from services.state_memory import MemoryState
-from services.state_types import LEASE_SECONDS, DueEntry, Lease, ListKind, RecordState, RecordStatus, RunEnd
+from services.state_types import (
+    LEASE_SECONDS,
+    DueEntry,
+    Lease,
+    ListKind,
+    RecordState,
+    RecordStatus,
+    Rest,
+    RunEnd,
+    Waiting,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +38,10 @@ __all__ = [
     "MemoryState",
     "RecordState",
     "RecordStatus",
+    "Rest",
     "RunEnd",
     "StateStore",
+    "Waiting",
 ]
 
 
@@ -96,6 +108,19 @@ class StateStore(Protocol):
 
     def due_token(self, keys: Sequence[str]) -> dict[str, str]:
         """Give the token of each key, '' where it has none. Read it before the work begins."""
+
+    def waiting(self, keys: Sequence[str]) -> dict[str, Waiting]:
+        """Give what is known of each record before it is looked at: its token, and whether it is at rest.
+
+        It is at rest while nobody has saved a base, or failed, since a run ended so, and nobody else has its Beteiligter.
+        """
+
+    def settle_resting(self, seen: Mapping[str, Waiting]) -> list[str]:
+        """Settle records whose both sides showed what their `rest` tells, and note in their status when that was.
+
+        Nobody held a lease meanwhile. Gives those that a worker has now, or has had since: they are as they were. A worker
+        saves a base before it writes, so its writing shows here, also where it began after both sides were read.
+        """
 
     def settle(self, key: str, token: str) -> bool:
         """Done: remove the key and forget its failures. False if it was rung again meanwhile: then it stays due."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from services.errors import Bug, NeedsPerson
 from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
 from services.secrecy import Wert, wert_or_none
-from services.state_types import RecordState, RecordStatus
+from services.state_types import RecordState, RecordStatus, Rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,6 +96,18 @@ def base_from_json(text: str, espo_id: str) -> Base:
 def _open_write(form: dict[str, Any]) -> OpenWrite:
     texts = {name: Wert(value) for name, value in form.items() if isinstance(value, str)}
     return OpenWrite(**{**form, **texts})
+
+
+def rest_to_text(rest: Rest | None) -> str:
+    """Write down what a record at rest is known by; '' for one that is not."""
+    return "" if rest is None else f"{rest.betnr}|{rest.linked}|{rest.digest}"
+
+
+def rest_from_text(text: str | None) -> Rest | None:
+    """Read it back. What can't be read is no rest: the record is looked at as always."""
+    betnr, _, more = (text or "").partition("|")
+    linked, _, digest = more.partition("|")
+    return Rest(int(betnr), int(linked), digest) if betnr.isdigit() and linked.isdigit() and digest else None
 
 
 def status_to_json(status: RecordStatus, now: float) -> str:

@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from services.errors import LeaseBusy, LeaseLost
@@ -24,14 +25,14 @@ from services.state_forms import (
     to_json,
 )
 from services.state_memory_due import MemoryDueList
-from services.state_types import Lease, ListKind, RecordState, RecordStatus
+from services.state_types import Lease, ListKind, RecordState, RecordStatus, Waiting
 from services.token_cache import ProcessTokenCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from services.kommunikation_types import Base
-    from services.state_types import RunEnd
+    from services.state_types import Rest, RunEnd
     from services.token_cache import TokenCache
 
 
@@ -62,6 +63,7 @@ class MemoryState(MemoryDueList):
         self._fence = 0
         self._held: dict[str, MemoryLease] = {}
         self._bases: dict[str, str] = {}
+        self._rests: dict[str, Rest] = {}
         self._links: dict[str, int] = {}
         self._walked: tuple[int, str] = (-1, "")
         self._statuses: dict[str, str] = {}
@@ -83,6 +85,7 @@ class MemoryState(MemoryDueList):
                 raise LeaseBusy(f"Another worker has record {espo_id}.")
             self._fence += 1
             self._held[espo_id] = MemoryLease(self._held, espo_id, self._fence)
+            self._held[espo_id].rest = self._rests.get(espo_id)
             return self._held[espo_id]
 
     def load(self, espo_id: str, lease: Lease | None = None) -> Base | None:  # noqa: ARG002 - for stores far away
@@ -97,6 +100,7 @@ class MemoryState(MemoryDueList):
             lease.check()
             if self.keeps_base:
                 self._bases[lease.espo_id] = base_to_json(base)
+                self._rests.pop(lease.espo_id, None)
 
     def finish(self, lease: Lease, end: RunEnd) -> None:
         """See `StateStore.finish`."""
@@ -104,6 +108,9 @@ class MemoryState(MemoryDueList):
             self._still_held(lease)
             if end.base is not None:
                 self.save(lease, end.base)
+            self._rests.pop(lease.espo_id, None)
+            if end.rest is not None and self.keeps_base:
+                self._rests[lease.espo_id] = end.rest
             self.set_status(lease.espo_id, end.status)
             self.set_lists(lease.espo_id, conflicts=end.conflicts, held_back=end.held_back, notices=end.notices)
             if end.journal:
@@ -113,6 +120,34 @@ class MemoryState(MemoryDueList):
             lease.release()
             lease.given_back = True
 
+    def waiting(self, keys: Sequence[str]) -> dict[str, Waiting]:
+        """See `StateStore.waiting`."""
+        with self._lock:
+            tokens = MemoryDueList.due_token(self, keys)
+            return {key: Waiting(tokens[key], self._rest_of(key)) for key in keys}
+
+    def _rest_of(self, espo_id: str) -> Rest | None:
+        rest, status = self._rests.get(espo_id), MemoryState.status(self, espo_id)
+        alone = rest is not None and MemoryState.espo_ids(self, [rest.betnr])[rest.betnr] == (espo_id,)
+        return rest if alone and status is not None and status.state is RecordState.EQUAL else None
+
+    def settle_resting(self, seen: Mapping[str, Waiting]) -> list[str]:
+        """See `StateStore.settle_resting`."""
+        busy = []
+        with self._lock:
+            for espo_id, one in seen.items():
+                status = MemoryState.status(self, espo_id)
+                if self._is_held(espo_id) or status is None or self._rest_of(espo_id) != one.rest:
+                    busy.append(espo_id)
+                    continue
+                if one.token:
+                    MemoryDueList.settle(self, espo_id, one.token)
+                MemoryState.set_status(self, espo_id, replace(status, at=self._clock()))
+        return busy
+
+    def _is_held(self, espo_id: str) -> bool:
+        return espo_id in self._held
+
     def _still_held(self, lease: Lease) -> None:
         lease.check()
 
@@ -120,11 +155,12 @@ class MemoryState(MemoryDueList):
         """See `StateStore.forget`."""
         with self._lock:
             self._bases.pop(espo_id, None)
+            self._rests.pop(espo_id, None)
 
     def erase(self, espo_id: str, betnr: int | None = None) -> None:
         """See `StateStore.erase`."""
         with self._lock:
-            for kept in (self._bases, self._links, self._statuses, self._lists, self._journal):
+            for kept in (self._bases, self._rests, self._links, self._statuses, self._lists, self._journal):
                 kept.pop(espo_id, None)
             self._slots.pop(betnr or 0, None)
             self._slot_reports.pop(betnr or 0, None)
@@ -279,6 +315,7 @@ class MemoryState(MemoryDueList):
             for espo_id, text in list(self._statuses.items()):
                 if espo_id not in self._links and status_from_json(text, espo_id).at < oldest:
                     self._bases.pop(espo_id, None)
+                    self._rests.pop(espo_id, None)
                     self._lists.pop(espo_id, None)
                     del self._statuses[espo_id]
             return sum(self._trim(espo_id) for espo_id in list(self._journal))

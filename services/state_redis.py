@@ -4,7 +4,7 @@
 |---|---|
 | `lease:<espo id>` | token of the worker that has the record; runs out by itself |
 | `fence` | counter of leases |
-| `data:base:<espo id>` | hash: `base` (JSON), `fence` of the worker that stored it |
+| `data:base:<espo id>` | hash: `base` (JSON), `fence` of the worker that stored it, `rest` (`<betnr>|<values>|<digest>`) |
 | `data:lists:<espo id>` | hash: `<list>|<id>` -> `<since>|<JSON>` |
 | `data:journal:<espo id>` | list of `<number>|<time>|<JSON>`, 1,000 entries, 90 days |
 | `journal:number` | counter of journal entries |
@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING, Any, Self
 from services.errors import ServerError, Unconfigured
 from services.lean_redis import ExponentialWithJitterBackoff, Retry, redis
 from services.state_forms import GONE_SECONDS, from_json, keyed_digest, status_from_json, status_to_json, to_json
-from services.state_redis_due import RedisDueList
-from services.state_redis_lease import RedisBases, RedisLease
+from services.state_redis_lease import RedisLease
 from services.state_redis_lists import RedisLists
 from services.state_redis_part import Part
+from services.state_redis_rest import RedisRests
 from services.state_types import ListKind, RecordState, RecordStatus
 from services.token_cache import RedisTokenCache
 
@@ -96,7 +96,7 @@ return redis.call('HGETALL', KEYS[1])
 """
 
 
-class RedisState(RedisBases, RedisDueList, RedisLists):
+class RedisState(RedisRests, RedisLists):
     """A `StateStore` in Redis, shared by all workers. `client` decodes answers; `connect` makes a fitting one."""
 
     @classmethod
@@ -198,7 +198,7 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
             parts.append(self._journal_part(espo_id, end.journal))
         if end.counts:
             parts.append(self._count_part(end.counts))
-        self._finish(lease, end.base, parts)
+        self._finish(lease, end.base, end.rest, parts)
 
     def status(self, espo_id: str) -> RecordStatus | None:
         """See `StateStore.status`."""

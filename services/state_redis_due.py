@@ -24,7 +24,7 @@ return keys
 """
 
 # No token means that nobody rang: another worker has settled it, or it got here by a failure.
-SETTLE = """
+SETTLE_ONE = """
 local function settle(key, token)
   local current = redis.call('HGET', KEYS[2], key) or ''
   if current == '' and token ~= '' then return 1 end
@@ -41,10 +41,17 @@ local function settle(key, token)
   if not at or tonumber(wanted) < tonumber(at) then redis.call('ZADD', KEYS[1], wanted, key) end
   return 0
 end
+"""
+"""Lua: `settle(key, token)`. KEYS[1] to KEYS[5]: `RedisDueList._settle_keys`."""
+
+SETTLE = (
+    SETTLE_ONE
+    + """
 local settled = 1
 for i = 1, #ARGV, 2 do settled = math.min(settled, settle(ARGV[i], ARGV[i + 1])) end
 return settled
 """
+)
 
 POSTPONE = """
 local key, now, cause, counts = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4]
@@ -105,6 +112,10 @@ class RedisDueList(RedisPart):
         tokens = self._ask(lambda client: client.hmget(self._token_key, list(keys))) if keys else []
         return {key: token or "" for key, token in zip(keys, tokens, strict=True)}
 
+    @property
+    def _settle_keys(self) -> tuple[str, ...]:
+        return (self._due_key, self._token_key, self._parked_key, self._attempts_key, self._cause_key)
+
     def settle(self, key: str, token: str) -> bool:
         """See `StateStore.settle`."""
         return self._settle((key, token))
@@ -115,8 +126,7 @@ class RedisDueList(RedisPart):
             self._settle([part for pair in tokens.items() for part in pair])
 
     def _settle(self, pairs: Sequence[str]) -> bool:
-        names = (self._due_key, self._token_key, self._parked_key, self._attempts_key, self._cause_key)
-        return bool(self._script(SETTLE, names, pairs))
+        return bool(self._script(SETTLE, self._settle_keys, pairs))
 
     def postpone(self, key: str, cause: str, *, counts: bool) -> DueEntry:
         """See `StateStore.postpone`."""

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.errors import LeaseBusy, LeaseLost, RetryLater
-from services.state_forms import base_from_json, base_to_json
+from services.state_forms import base_from_json, base_to_json, rest_from_text, rest_to_text
 from services.state_redis_part import Part, RedisPart
 from services.state_types import LEASE_SECONDS, Lease
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from services.kommunikation_types import Base
     from services.state_seal import Seal
+    from services.state_types import Rest
 
 # A second asking with the same token takes the lease again: redis-py repeats a command whose answer was lost.
 # The number is kept above the one stored with the base, in case the counter alone was lost.
@@ -35,7 +36,8 @@ if fence <= stored then
 end
 local betnr = redis.call('ZSCORE', KEYS[4], ARGV[3])
 local ids = betnr and redis.call('ZRANGEBYSCORE', KEYS[4], betnr, betnr) or {}
-return {fence, redis.call('HGET', KEYS[3], 'base'), betnr, ids, redis.call('GET', KEYS[5])}
+local base, rest = unpack(redis.call('HMGET', KEYS[3], 'base', 'rest'))
+return {fence, base, betnr, ids, redis.call('GET', KEYS[5]), rest}
 """
 
 RENEW = """
@@ -58,7 +60,12 @@ SAVE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if tonumber(redis.call('HGET', KEYS[2], 'fence') or '0') > tonumber(ARGV[2]) then return 0 end
 redis.call('HSET', KEYS[2], 'fence', ARGV[2], 'base', ARGV[3])
+redis.call('HDEL', KEYS[2], 'rest')
 return 1
+"""
+
+NOTE_REST = """
+if ARGV[1] == '' then redis.call('HDEL', KEYS[1], 'rest') else redis.call('HSET', KEYS[1], 'rest', ARGV[1]) end
 """
 
 
@@ -121,9 +128,10 @@ class LeaseKeeper(RedisPart):
         fence, *read = self._script(ACQUIRE, keys, (token, int(self._seconds * 1000), espo_id))
         if not fence:
             raise LeaseBusy(f"Another worker has record {espo_id}.")
-        base, betnr, ids, secret = read
+        base, betnr, ids, secret, rest = read
         found = Found(base, None if betnr is None else int(betnr), tuple(ids), secret)
         lease = RedisLease(self, espo_id, token, fence, until, found=found)
+        lease.rest = rest_from_text(rest)
         with self._lock:
             self._held.add(lease)
             if self._thread is None:
@@ -227,11 +235,12 @@ class RedisBases(RedisPart):
         keys = (self._leases.lease_key(lease.espo_id), self._base_key(lease.espo_id))
         return Part(SAVE, keys, (lease.token, lease.fence, self.seal.close(base_to_json(base))))
 
-    def _finish(self, lease: Lease, base: Base | None, parts: Iterable[Part]) -> None:
-        """Run the parts and give the record free, in one step, if it is still ours; with the base, if there is one."""
+    def _finish(self, lease: Lease, base: Base | None, rest: Rest | None, parts: Iterable[Part]) -> None:
+        """Run the parts and give the record free, in one step, if it is still ours; with base and rest, if there are."""
         assert isinstance(lease, RedisLease)  # noqa: S101 - tells the type checker
         first = self._leases.part(HELD, lease) if base is None else self._save_part(lease, base)
-        if not self._scripts([first, *parts, self._leases.part(RELEASE, lease)])[0]:
+        noted = Part(NOTE_REST, (self._base_key(lease.espo_id),), (rest_to_text(rest),))
+        if not self._scripts([first, noted, *parts, self._leases.part(RELEASE, lease)])[0]:
             raise _not_stored(lease)
         self._leases.let_go(lease)
         lease.given_back = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,9 +59,31 @@ class ListKind(Enum):
     NOTICES = "notices"
 
 
+class Rest(NamedTuple):
+    """A record at rest: its last look changed nothing and had nothing to do, to report or to wait for.
+
+    `betnr`: its Beteiligter; `linked`: different values both sides agree on; `digest`: of all that was read on both sides
+    (services/kommunikation_rest.py). As long as both sides show the same, a look would find the same.
+    """
+
+    betnr: int
+    linked: int
+    digest: str
+
+
+class Waiting(NamedTuple):
+    """What is known of a key before it is looked at. `token`: of the due list, '' for none; `rest`: None where it is not."""
+
+    token: str
+    rest: Rest | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunEnd:
-    """All that is to be remembered of a run that got through. `base` None: it stays as it is; `counts`: for the counters."""
+    """All that is to be remembered of a run that got through. `base` None: it stays as it is; `counts`: for the counters.
+
+    `rest`: what to know it by where it is at rest from now on.
+    """
 
     status: RecordStatus
     base: Base | None = field(default=None, repr=False)
@@ -70,6 +92,7 @@ class RunEnd:
     notices: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     journal: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     counts: Mapping[str, int] = field(default_factory=dict)
+    rest: Rest | None = None
 
 
 class Lease(ABC):
@@ -89,6 +112,8 @@ class Lease(ABC):
         self.espo_id = espo_id
         self.token = token
         self.fence = fence
+        self.rest: Rest | None = None
+        """What was known of the record's rest when the lease was taken."""
         self.given_back = False
         """Whether `StateStore.finish` has given the record free already."""
 

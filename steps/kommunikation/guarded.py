@@ -8,6 +8,7 @@ so only their type and place go on.
 from __future__ import annotations
 
 import asyncio
+import gc
 import traceback
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +16,10 @@ from services.errors import InvalidInput, SyncError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# A step is a short process that mostly loads modules, and what they make stays: the collector would look through it some
+# two hundred times. One round for each 100,000 objects is enough for what a batch of records leaves behind.
+gc.set_threshold(100_000)
 
 
 class Logger(Protocol):

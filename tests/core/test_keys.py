@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import idna
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kommunikation_mapper import (
     art_of,
+    ascii_domain,
     canonical_key,
     email_form,
     espo_form,
@@ -69,6 +71,21 @@ def test_the_spelling_sent_to_espocrm_has_the_key_of_what_was_typed(text: str) -
             assert canonical_key(form) == canonical_key(text)
             assert espo_form(form, art) == form
             assert form.isascii()
+
+
+@given(st.from_regex(r"[0-9]{1,18}", fullmatch=True))
+def test_a_german_number_that_needs_no_parsing_gets_what_parsing_gives(digits: str) -> None:
+    # With a space in it, it is parsed.
+    assert phone_form(f"+49{digits}") == phone_form(f"+49 {digits}")
+
+
+@given(st.text(alphabet="abXYZ019-.n", max_size=14) | st.text(alphabet="ab-.", min_size=55, max_size=70))
+def test_a_domain_that_needs_no_idna_gets_what_idna_gives(domain: str) -> None:
+    try:
+        expected = idna.encode(domain, uts46=True, transitional=False).decode()
+    except idna.IDNAError:
+        expected = None
+    assert ascii_domain(domain) == expected
 
 
 @given(st.text(alphabet="0123456789+()/-. ", max_size=24))

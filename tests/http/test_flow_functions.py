@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 from collections import deque
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,9 @@ from services import errors, flow, flow_wiring
 from services.advoware_service import AdvowareService
 from services.config import AdvowareSettings
 from services.flow_wiring import Wiring
+from services.kommunikation_sync_utils import KommunikationSyncManager
 from services.state_redis import RedisState
+from services.state_types import RecordState
 from tests.http.support import Clients, World, address, clients, item, number, slot
 from tests.state.support import Clock
 from tests.support.sandbox import Pair, Sandbox, entry
@@ -229,6 +231,146 @@ def test_a_record_nobody_changed_costs_one_get_per_side_through_the_flow(firm: F
     firm.ring(pair)
     assert (firm.world.calls("espocrm"), firm.world.calls("advoware")) == (["GET record"], ["GET record"])
     assert firm.due() == {}
+
+
+# --- at rest ---------------------------------------------------------------------------------------------------------------
+
+
+def at_rest(firm: Firm, *, emails: Sequence[Any] = ()) -> Pair:
+    """A pair whose last look found nothing to do, so that the next one compares nothing."""
+    pair = firm.world.pair([entry(number())], [item(address()), *emails])
+    firm.ring(pair)
+    firm.ring(pair)
+    assert firm.state.waiting([pair.espo_id])[pair.espo_id].rest is not None
+    firm.world.clear_logs()
+    return pair
+
+
+class Meddled(AdvowareService):
+    """A client, and what happens right after its first reading."""
+
+    def __init__(self, sandbox: Sandbox, happens: Callable[[], object]) -> None:
+        super().__init__(AdvowareSettings.from_environment(sandbox.environ))
+        self._happens: list[Callable[[], object]] = [happens]
+
+    def get_beteiligter(self, betnr: int) -> Beteiligter:
+        """See `AdvowareService.get_beteiligter`."""
+        read = super().get_beteiligter(betnr)
+        while self._happens:
+            self._happens.pop()()
+        return read
+
+
+@contextmanager
+def meddled(firm: Firm, happens: Callable[[], object]) -> Iterator[None]:
+    """The flow, with this happening between its reading of Advoware and what follows."""
+    with closing(Meddled(firm.world.sandbox, happens)) as advoware:
+        parts = {
+            "advoware": advoware,
+            "manager": KommunikationSyncManager(advoware, firm.world.clients.espocrm, state=firm.state),
+        }
+        with flow_wiring.use(wiring_of(firm.world, firm.state, firm.clock, parts=parts)):
+            yield
+
+
+def test_a_record_at_rest_is_read_on_both_sides_and_nothing_else(firm: Firm) -> None:
+    pair = at_rest(firm)
+    firm.clock.advance(MINUTE)
+    firm.ring(pair)
+    assert (firm.world.calls("espocrm"), firm.world.calls("advoware")) == (["GET record"], ["GET record"])
+    status = firm.state.status(pair.espo_id)
+    assert status is not None
+    assert status.at == firm.clock()
+    assert firm.due() == {}
+
+
+def test_a_change_of_a_record_at_rest_is_seen_with_the_same_two_requests(firm: Firm) -> None:
+    pair = at_rest(firm)
+    firm.world.sandbox.advoware.add(pair.betnr, entry(number()))
+    [event] = flow.accept([pair.espo_id], "espocrm")
+    found = flow.detect(event)
+    assert [one["ids"] for one in found["to_espocrm"]] == [[pair.espo_id]]
+    assert (firm.world.calls("espocrm"), firm.world.calls("advoware")) == (["GET record"], ["GET record"])
+    firm.work([event])
+    assert firm.equal(pair)
+    assert firm.due() == {}
+
+
+def test_what_a_worker_wrote_since_the_reading_is_read_again(firm: Firm) -> None:
+    pair = at_rest(firm)
+    new = number()
+    [event] = flow.accept([pair.espo_id], "espocrm")
+
+    def somebody_edits_and_another_worker_is_through_with_it() -> None:
+        firm.world.sandbox.advoware.add(pair.betnr, entry(new))
+        firm.world.manager.sync_record(pair.espo_id, "both")
+
+    firm.world.sandbox.espocrm.put(pair.espo_id, emailAddressData=[item(address(), primary=True)])
+    with meddled(firm, somebody_edits_and_another_worker_is_through_with_it):
+        found = flow.detect(event)
+    assert found["summary"] == {"records": 1, "to_espocrm": 0, "to_advoware": 0}
+    assert new in firm.world.espo_values(pair)
+    assert firm.equal(pair)
+    firm.world.clear_logs()
+    firm.ring(pair)
+    assert firm.world.writes() == []
+
+
+def test_a_worker_that_writes_while_both_sides_look_at_rest_keeps_the_record_due(firm: Firm) -> None:
+    pair = at_rest(firm)
+    [event] = flow.accept([pair.espo_id], "espocrm")
+
+    def another_worker_takes_it() -> None:
+        lease = firm.state.acquire(pair.espo_id)
+        base = firm.state.load(pair.espo_id, lease)
+        assert base is not None
+        firm.state.save(lease, base)  # what it is about to write
+
+    with meddled(firm, another_worker_takes_it):
+        assert flow.detect(event)["summary"] == {"records": 1, "postponed": 1, "to_espocrm": 0, "to_advoware": 0}
+    assert firm.due() == {pair.espo_id: (0, False)}
+
+
+@pytest.mark.parametrize("side", ["advoware", "espocrm"])
+def test_a_record_at_rest_that_can_not_be_read_is_told_and_stays_due(firm: Firm, side: str) -> None:
+    pair = at_rest(firm)
+    getattr(firm.world.sandbox, side).fault("status", count=-1, status=503)
+    firm.ring(pair)
+    status = firm.state.status(pair.espo_id)
+    assert status is not None
+    assert status.state is RecordState.FAILED
+    assert list(firm.due()) == [pair.espo_id]
+    firm.world.sandbox.fresh()
+    firm.clock.advance(2 * MINUTE)
+    firm.work(firm.tick())
+    assert firm.due() == {}
+
+
+def test_a_record_at_rest_that_is_gone_is_parked_with_its_cause(firm: Firm) -> None:
+    pair = at_rest(firm)
+    firm.world.sandbox.advoware.remove(pair.betnr)
+    firm.ring(pair)
+    status = firm.state.status(pair.espo_id)
+    assert status is not None
+    assert (status.state, status.cause.split(":")[0]) == (RecordState.PARKED, "missing in Advoware")
+
+
+def test_a_second_record_of_one_beteiligter_ends_the_rest_of_the_first(firm: Firm) -> None:
+    pair = at_rest(firm)
+    other = firm.world.sandbox.espocrm.create(betnr=pair.betnr)
+    firm.state.register_links([(other, pair.betnr)])
+    firm.ring(pair)
+    status = firm.state.status(pair.espo_id)
+    assert status is not None
+    assert (status.state, status.cause.split(":")[0]) == (RecordState.PARKED, "betnr linked twice")
+
+
+def test_what_waits_for_a_person_is_no_rest(firm: Firm) -> None:
+    pair = firm.world.pair([entry(number()), entry("0511 123 (bitte nur vormittags)")], [])
+    for _ in range(3):
+        firm.ring(pair)
+    assert firm.state.lists(pair.espo_id)["held_back"] != []
+    assert firm.state.waiting([pair.espo_id])[pair.espo_id].rest is None
 
 
 # --- failures --------------------------------------------------------------------------------------------------------------

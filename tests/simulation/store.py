@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from services.state import DueEntry
 
 STEPPED = (
-    "load", "register_link", "register_links", "espo_ids", "next_links", "ring", "due", "due_token", "settle", "postpone",
+    "waiting", "settle_resting", "load", "register_link", "register_links", "espo_ids", "next_links", "ring", "due", "due_token", "settle", "postpone",
     "park", "set_status", "set_lists", "journal", "count", "counters", "get_mark", "set_mark",
 )  # fmt: skip
 
@@ -105,6 +105,7 @@ class SimStore(MemoryState):
             raise LeaseBusy(f"Another worker has record {espo_id}.")
         self._fence += 1
         self.leases[espo_id] = SimLease(self, espo_id, self._fence, self.hub.current)
+        self.leases[espo_id].rest = self._rests.get(espo_id)
         return self.leases[espo_id]
 
     def load(self, espo_id: str, lease: Lease | None = None) -> Base | None:
@@ -126,6 +127,7 @@ class SimStore(MemoryState):
             self.on_save(lease.espo_id, self.bases.get(lease.espo_id), base)
             if self.keeps_base:
                 self.bases[lease.espo_id] = base
+                self._rests.pop(lease.espo_id, None)
 
         self.stepped(Call("S", "save", what=lease.espo_id), effect)
 
@@ -133,6 +135,10 @@ class SimStore(MemoryState):
         """See `StateStore.erase`."""
         self.bases.pop(espo_id, None)
         super().erase(espo_id, betnr)
+
+    def _is_held(self, espo_id: str) -> bool:
+        held = self.leases.get(espo_id)
+        return held is not None and held.alive
 
     def _still_held(self, lease: Lease) -> None:
         # Part of `finish`, not a call of its own.
