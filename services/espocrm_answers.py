@@ -59,6 +59,7 @@ class _Record(_Row):
     emails: list[_Email] = Field(alias="emailAddressData")
     phones: list[_Phone] = Field(alias="phoneNumberData")
     version: int | None = Field(default=None, alias="versionNumber")
+    assigned_user: str | None = Field(default=None, alias="assignedUserId")
 
 
 class _List(_Answer):
@@ -151,6 +152,7 @@ def read_record(payload: Any, espo_id: str, what: str) -> EspoRecord:
         phones=tuple(EspoItem(Art.PHONE, Wert(p.value), p.type, p.primary, p.opt_out, p.invalid) for p in record.phones),
         version=record.version,
         modified_at=record.modified_at,
+        assigned_user=record.assigned_user,
     )
 
 
