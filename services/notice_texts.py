@@ -62,9 +62,8 @@ _COMMAND = "scripts/kommunikation.py"
 TEXTS: dict[Topic, Text] = {
     Topic.CONFLICT_KEPT: Text(
         "Auf beiden Seiten geändert: bitte entscheiden, was gilt",
-        _BOTH + "Derselbe Wert wurde in beiden Systemen verschieden geändert. Damit nichts verloren geht, stehen "
-        "jetzt beide "
-        "Werte in beiden Systemen.",
+        _BOTH + "Derselbe Wert wurde in beiden Systemen verschieden geändert. Damit nichts verloren geht, behält "
+        "der Abgleich beide Werte in beiden Systemen.",
         (
             "Klären, welcher Wert stimmt.",
             "Den falschen hier in EspoCRM oder in Advoware löschen; der Abgleich löscht ihn auf der anderen Seite.",
@@ -73,9 +72,8 @@ TEXTS: dict[Topic, Text] = {
     ),
     Topic.CONFLICT_ESPOCRM: Text(
         "Auf beiden Seiten geändert: EspoCRM hat gewonnen",
-        _BOTH + "Derselbe Wert wurde in beiden Systemen verschieden geändert. So ist es eingestellt: es gilt "
-        "der Wert aus "
-        "EspoCRM, der aus Advoware steht nur noch hier.",
+        _BOTH + "Derselbe Wert wurde in beiden Systemen verschieden geändert. So ist es eingestellt: es gilt der "
+        "Wert aus EspoCRM, der aus Advoware steht nur noch hier.",
         (
             "Prüfen, ob der Wert aus EspoCRM stimmt.",
             "Stimmt der aus Advoware oder fehlt er: ihn hier in EspoCRM eintragen.",
@@ -84,9 +82,8 @@ TEXTS: dict[Topic, Text] = {
     ),
     Topic.CONFLICT_ADVOWARE: Text(
         "Auf beiden Seiten geändert: Advoware hat gewonnen",
-        _BOTH + "Derselbe Wert wurde in beiden Systemen verschieden geändert. So ist es eingestellt: es gilt "
-        "der Wert aus "
-        "Advoware, der aus EspoCRM steht nur noch hier.",
+        _BOTH + "Derselbe Wert wurde in beiden Systemen verschieden geändert. So ist es eingestellt: es gilt der "
+        "Wert aus Advoware, der aus EspoCRM steht nur noch hier.",
         (
             "Prüfen, ob der Wert aus Advoware stimmt.",
             "Stimmt der aus EspoCRM oder fehlt er: ihn hier in EspoCRM eintragen.",
@@ -146,9 +143,8 @@ TEXTS: dict[Topic, Text] = {
     ),
     Topic.HELD_REFUSED_BY_ADVOWARE: Text(
         "Nicht übernommen: Advoware hat den Wert abgelehnt",
-        "In EspoCRM steht: {value}\n\nAdvoware hat den Wert nicht angenommen, er fehlt dort. Der Abgleich "
-        "versucht es nach "
-        "einem Tag wieder.",
+        "In EspoCRM steht: {value}\n\nAdvoware hat den Wert nicht angenommen, er fehlt dort. Der Abgleich versucht "
+        "es nach einem Tag wieder.",
         (
             "Prüfen, ob der Wert hier in EspoCRM so stimmt.",
             f"Stimmt er, den Administrator fragen ({_COMMAND} explain {{espo_id}}).",
@@ -162,8 +158,7 @@ TEXTS: dict[Topic, Text] = {
     Topic.VALVE: Text(
         "Viele Werte gelöscht: bitte bestätigen",
         "Auf einer Seite sind auf einmal viele Werte verschwunden:\n{values}\n\nDas kann ein Versehen sein. Der "
-        "Abgleich löscht "
-        "sie deshalb auf der anderen Seite noch nicht.",
+        "Abgleich löscht sie deshalb auf der anderen Seite noch nicht.",
         (
             "Klären, ob diese Werte gelöscht werden sollen.",
             "Nein: sie auf der Seite, auf der sie fehlen, wieder eintragen.",
@@ -172,17 +167,15 @@ TEXTS: dict[Topic, Text] = {
     ),
     Topic.TYPE_MISFIT: Text(
         "Art der Nummer verschieden",
-        "Es geht um: {value}\nIn EspoCRM: {type}\nIn Advoware: {kind}\n\nDie Art passt nicht zusammen. Die "
-        "Nummer selbst ist auf "
-        "beiden Seiten gleich; an der Art ändert der Abgleich nichts.",
+        "Es geht um: {value}\nIn EspoCRM: {type}\nIn Advoware: {kind}\n\nDie Art passt nicht zusammen. Die Nummer "
+        "selbst ist auf beiden Seiten gleich; an der Art ändert der Abgleich nichts.",
         ("Prüfen, welche Art stimmt, und sie hier in EspoCRM oder in Advoware ändern.",),
     ),
     Topic.TYPE_SHARED: Text(
         "Art der Nummer geändert, aber sie gehört mehreren",
         "Es geht um: {value}\nIn EspoCRM: {type}\nIn Advoware: {kind}\n\nDie Art wurde in EspoCRM geändert. "
-        "Dieselbe Nummer steht "
-        "auch bei einem anderen Datensatz, und EspoCRM kennt für alle nur eine Art. Advoware bleibt deshalb, "
-        "wie es ist.",
+        "Dieselbe Nummer steht auch bei einem anderen Datensatz, und EspoCRM kennt für alle nur eine Art. Advoware "
+        "bleibt deshalb, wie es ist.",
         (
             "Stimmt die Art in Advoware für diesen Beteiligten, ist nichts zu tun: diesen Hinweis von Hand schließen.",
             f"{_EDIT} sonst die Art ändern.",
@@ -190,24 +183,21 @@ TEXTS: dict[Topic, Text] = {
     ),
     Topic.TYPE_MOVED: Text(
         "Art der Nummer übernommen",
-        "Es geht um: {value}\nNeue Art in EspoCRM: {type}\n\nIn Advoware lässt sich die Art eines Eintrags "
-        "nicht ändern. Die "
-        "Nummer steht dort jetzt in einem anderen Eintrag der neuen Art, mit ihrer Bemerkung; der alte ist leer.",
+        "Es geht um: {value}\nNeue Art in EspoCRM: {type}\n\nIn Advoware lässt sich die Art eines Eintrags nicht "
+        "ändern. Die Nummer steht dort jetzt in einem anderen Eintrag der neuen Art, mit ihrer Bemerkung; der alte "
+        "ist leer.",
     ),
     Topic.MARKER: Text(
         "Bemerkung in Advoware zu lang",
-        "Es geht um den Eintrag {entry_id} ({kind}) des Beteiligten {betnr}.\n\nIn seiner Bemerkung ist neben "
-        "dem Text kein Platz "
-        "für den ganzen Vermerk des Abgleichs ([ESPOCRM:...]). Der Abgleich läuft weiter; ginge sein Speicher "
-        "verloren, wüsste "
-        "er bei diesem Eintrag weniger.",
+        "Es geht um den Eintrag {entry_id} ({kind}) des Beteiligten {betnr}.\n\nIn seiner Bemerkung ist neben dem "
+        "Text kein Platz für den ganzen Vermerk des Abgleichs ([ESPOCRM:...]). Der Abgleich läuft weiter; ginge "
+        "sein Speicher verloren, wüsste er bei diesem Eintrag weniger.",
         (f"{_EDIT} die Bemerkung dieses Eintrags kürzen. Den Vermerk am Anfang stehen lassen.",),
     ),
     Topic.PARKED_NOT_IN_ADVOWARE: Text(
         "Wird nicht abgeglichen: Beteiligten gibt es in Advoware nicht",
-        "Dieser Datensatz ist mit dem Beteiligten {betnr} verknüpft. Den gibt es in Advoware nicht (mehr). Es "
-        "wird nichts "
-        "geändert, auf keiner Seite.",
+        "Dieser Datensatz ist mit dem Beteiligten {betnr} verknüpft. Den gibt es in Advoware nicht (mehr). Es wird "
+        "nichts geändert, auf keiner Seite.",
         (
             "Prüfen, ob die Nummer im Feld betnr stimmt, und sie berichtigen.",
             "Soll der Datensatz nicht mehr abgeglichen werden: das Feld betnr leeren.",
@@ -224,8 +214,7 @@ TEXTS: dict[Topic, Text] = {
     Topic.PARKED_TWICE: Text(
         "Wird nicht abgeglichen: zwei Datensätze für einen Beteiligten",
         "Mit dem Beteiligten {betnr} in Advoware ist mehr als ein Datensatz verknüpft. Solange das so ist, wird "
-        "keiner von ihnen "
-        "abgeglichen.\nTechnische Angabe: {cause}",
+        "keiner von ihnen abgeglichen.\nTechnische Angabe: {cause}",
         (
             "Die Datensätze vergleichen und zusammenführen (in der Liste beide wählen, Aktionen, Zusammenführen).",
             "Oder in allen bis auf einen das Feld betnr leeren.",
@@ -233,8 +222,8 @@ TEXTS: dict[Topic, Text] = {
     ),
     Topic.PARKED_OTHERWISE: Text(
         "Wird nicht abgeglichen: Fehler",
-        "Der Abgleich dieses Datensatzes ist mehrmals gescheitert und ruht; einmal am Tag wird er wieder versucht.\n"
-        "Technische Angabe: {cause}",
+        "Der Abgleich dieses Datensatzes ist mehrmals gescheitert und ruht; einmal am Tag wird er wieder "
+        "versucht.\nTechnische Angabe: {cause}",
         (
             f"Den Administrator fragen ({_COMMAND} status {{espo_id}}).",
             f"Ist die Ursache behoben: {_COMMAND} sync {{espo_id}}",
@@ -242,16 +231,14 @@ TEXTS: dict[Topic, Text] = {
     ),
     Topic.SLOTS_MANY: Text(
         "Viele leere Einträge in Advoware",
-        "Beim Beteiligten {betnr} stehen in Advoware viele leere Einträge ([ESPOCRM-SLOT:...]). Sie bleiben "
-        "übrig, weil der "
-        "Abgleich in Advoware nichts löschen kann; er füllt sie wieder, wenn Werte dazukommen.",
+        "Beim Beteiligten {betnr} stehen in Advoware viele leere Einträge ([ESPOCRM-SLOT:...]). Sie bleiben übrig, "
+        "weil der Abgleich in Advoware nichts löschen kann; er füllt sie wieder, wenn Werte dazukommen.",
         (f"{_EDIT} die leeren Einträge löschen, bis auf einen je Art.",),
     ),
     Topic.SLOTS_WITH_TEXT: Text(
         "Leere Einträge mit Bemerkung in Advoware",
-        "Beim Beteiligten {betnr} stehen in Advoware leere Einträge, hinter deren Vermerk ([ESPOCRM-SLOT:...]) "
-        "noch eine Bemerkung "
-        "steht. Der Abgleich füllt sie deshalb nicht wieder.\nEinträge: {entries}",
+        "Beim Beteiligten {betnr} stehen in Advoware leere Einträge, hinter deren Vermerk ([ESPOCRM-SLOT:...]) noch "
+        "eine Bemerkung steht. Der Abgleich füllt sie deshalb nicht wieder.\nEinträge: {entries}",
         (f"{_EDIT} die Bemerkung prüfen und diese Einträge löschen, oder die Bemerkung leeren.",),
     ),
 }
