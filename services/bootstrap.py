@@ -21,11 +21,13 @@ def build_state() -> StateStore | None:
 
 def build_state_for(settings: SyncSettings) -> RedisState:
     """The store in the Redis of these settings. Raises `errors.Unconfigured` for unusable ones."""
+    from services.notice_kind import NoticeKind
     from services.state_redis import RedisState
     from services.state_seal import seal_from
 
     key = settings.data_key.get_secret_value() if settings.data_key else None
-    return RedisState.connect(settings.redis_url or "", seal=seal_from(key))
+    tells = settings.notices is not NoticeKind.OFF
+    return RedisState.connect(settings.redis_url or "", seal=seal_from(key), tells=tells)
 
 
 def build_manager(state: StateStore | None = None) -> KommunikationSyncManager:

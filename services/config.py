@@ -26,6 +26,7 @@ from pydantic import (
 
 from services.errors import Unconfigured
 from services.kommunikation_table import ConflictPolicy
+from services.notice_kind import NoticeKind
 from services.scope import Mode, Scope
 from services.web_address import usable_address
 
@@ -175,6 +176,7 @@ class SyncSettings(_Settings):
         default_factory=dict, alias="ESPOCRM_WEBHOOK_SECRETS"
     )
     mode: Mode = Field(Mode.LIVE, alias="KOMM_MODE")
+    notices: NoticeKind = Field(NoticeKind.OFF, alias="KOMM_NOTICES")
     pilot: Annotated[frozenset[str] | None, BeforeValidator(_pilot)] = Field(None, alias="KOMM_PILOT")
 
     @property

@@ -19,6 +19,7 @@ from services.errors import (
     Validation,
 )
 from services.espocrm import MAX_ROWS, EspoCrmService
+from services.notice_kind import NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -80,6 +81,7 @@ def examine_espocrm(
     try:
         yield from _clock(me, now)
         yield from _rights(me, settings.entity)
+        yield from _notices(me, settings.entity, sync)
         yield from _phone_settings(me)
         betnr = yield from _records(client)
         yield from _webhooks(client, me, sync, environ)
@@ -108,6 +110,29 @@ def _rights(me: EspoSelf, entity: str) -> Iterator[Finding]:
     if me.user_type not in {"", "api"}:
         text = f"The key belongs to a user of type '{me.user_type}': people's edits and the sync's would look alike."
         yield Finding("espocrm.user", Level.WARNING, text, "Make an API user of its own for the sync.")
+
+
+def _notices(me: EspoSelf, entity: str, sync: SyncSettings | None) -> Iterator[Finding]:
+    """Whether staff can be told what is open, where that is wanted."""
+    kind = sync.notices if sync is not None else NoticeKind.OFF
+    if kind is NoticeKind.NOTE and me.rights and me.rights.get("stream", "no") != "all":
+        text = f"KOMM_NOTICES=note, and the API user may not post to the stream of {entity} (or it has none)."
+        remedy = f"Entity Manager > {entity}: Stream, on; {_ROLE}: stream 'all' for {entity}. Or KOMM_NOTICES=task."
+        yield Finding("notices.rights", Level.PROBLEM, text, remedy)
+    elif kind is NoticeKind.TASK and (lacking := _lacking_for_tasks(me)):
+        text = f"KOMM_NOTICES=task, and the API user may not {' and '.join(lacking)} tasks."
+        remedy = f"{_ROLE}: Task: create yes, read and edit 'all'; Assignment Permission 'all'."
+        yield Finding("notices.rights", Level.PROBLEM, text, remedy)
+    elif kind is not NoticeKind.OFF:
+        yield Finding("notices.rights", Level.OK, "The API user may tell staff what is open.")
+
+
+def _lacking_for_tasks(me: EspoSelf) -> list[str]:
+    """A task that was given to somebody is no longer the API user's own: 'own' is not enough to end it."""
+    if not me.task_rights:
+        return []
+    lacking = ["create"] if me.task_rights.get("create", "no") == "no" else []
+    return lacking + [right for right in ("read", "edit") if me.task_rights.get(right) != "all"]
 
 
 def _phone_settings(me: EspoSelf) -> Iterator[Finding]:

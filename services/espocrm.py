@@ -67,7 +67,7 @@ class EspoCrmService:
         from services.espocrm_answers import read_record
 
         path, what = f"{self._entity}/{_checked(espo_id)}", f"reading {self._entity} {espo_id}"
-        return self._read(path, what, lambda payload, what: read_record(payload, espo_id, what))
+        return self.read(path, what, lambda payload, what: read_record(payload, espo_id, what))
 
     def put_arrays(
         self,
@@ -94,7 +94,7 @@ class EspoCrmService:
             raise Bug("A PUT without any array.", system=SYSTEM)
         headers = {} if version is None else {"X-Version-Number": str(version)}
         path, what = f"{self._entity}/{_checked(espo_id)}", f"changing {self._entity} {espo_id}"
-        self._send("PUT", path, what, body=arrays, headers=headers)
+        self.send("PUT", path, what, body=arrays, headers=headers)
 
     def find_holders(self, art: Art, values: Sequence[str], *, betnr: int | None) -> list[EspoListRow]:
         """Records that hold one of the values (e-mail: any case; phone: E.164), or that have this `betnr`.
@@ -139,7 +139,7 @@ class EspoCrmService:
         """The version of the server, None if it does not tell. Needs no right: a check of address and key."""
         from services.espocrm_answers import read_version
 
-        return self._read("App/user", "asking for the server's version", read_version)
+        return self.read("App/user", "asking for the server's version", read_version)
 
     def whoami(self) -> EspoSelf:
         """What EspoCRM tells about this user and itself: version, rights, settings, its clock. Needs no right."""
@@ -148,7 +148,7 @@ class EspoCrmService:
         what = "asking who we are"
 
         def attempt(seconds: float) -> EspoSelf:
-            return read_self(self._send("GET", "App/user", what, seconds=seconds), self._entity, what)
+            return read_self(self.send("GET", "App/user", what, seconds=seconds), self._entity, what)
 
         return repeat_read(attempt, seconds=self._settings.timeout_seconds)
 
@@ -156,24 +156,24 @@ class EspoCrmService:
         """The webhooks of this API user (EspoCRM allows 50)."""
         from services.espocrm_answers import read_webhooks
 
-        return self._read("Webhook", "listing webhooks", read_webhooks, query=(("maxSize", str(MAX_ROWS)),))
+        return self.read("Webhook", "listing webhooks", read_webhooks, query=(("maxSize", str(MAX_ROWS)),))
 
     def create_webhook(self, event: str, url: str, *, skip_own: bool) -> EspoWebhook:
         """Register a webhook; its secret is made by EspoCRM. `skip_own` is ignored there before 9.2."""
         from services.espocrm_answers import read_webhook
 
         what = f"creating the webhook {event}"
-        answer = self._send("POST", "Webhook", what, body={"event": event, "url": url, "skipOwn": skip_own})
+        answer = self.send("POST", "Webhook", what, body={"event": event, "url": url, "skipOwn": skip_own})
         return read_webhook(answer.json(), what)
 
     def update_webhook(self, webhook_id: str, *, active: bool | None = None, skip_own: bool | None = None) -> None:
         """Switch a webhook on or off, and whether it leaves out its owner's changes; None leaves it as it is."""
         body = {name: value for name, value in (("isActive", active), ("skipOwn", skip_own)) if value is not None}
-        self._send("PUT", f"Webhook/{_checked(webhook_id)}", f"changing webhook {webhook_id}", body=body)
+        self.send("PUT", f"Webhook/{_checked(webhook_id)}", f"changing webhook {webhook_id}", body=body)
 
     def delete_webhook(self, webhook_id: str) -> None:
         """Delete a webhook, with the events that wait for it."""
-        self._send("DELETE", f"Webhook/{_checked(webhook_id)}", f"deleting webhook {webhook_id}")
+        self.send("DELETE", f"Webhook/{_checked(webhook_id)}", f"deleting webhook {webhook_id}")
 
     def close(self) -> None:
         """Close all connections; the client can't be used afterwards."""
@@ -213,21 +213,23 @@ class EspoCrmService:
         query = [("select", select), ("orderBy", order_by), ("order", order), ("maxSize", str(min(limit, MAX_ROWS)))]
         if offset:
             query.append(("offset", str(offset)))
-        return self._read(self._entity, f"listing {self._entity}", read_rows, query=(*query, *flat(where)))
+        return self.read(self._entity, f"listing {self._entity}", read_rows, query=(*query, *flat(where)))
 
-    def _read(
+    def read(
         self,
         path: str,
         what: str,
         parse: Callable[[Any, str], T],
         query: tuple[tuple[str, str], ...] = (),
     ) -> T:
+        """A GET, repeated where that can help. `parse` makes the result of the answer and `what` ("while ...")."""
+
         def attempt(seconds: float) -> T:
-            return parse(self._send("GET", path, what, query=query, seconds=seconds).json(), what)
+            return parse(self.send("GET", path, what, query=query, seconds=seconds).json(), what)
 
         return repeat_read(attempt, seconds=self._settings.timeout_seconds)
 
-    def _send(
+    def send(
         self,
         method: str,
         path: str,
@@ -238,6 +240,7 @@ class EspoCrmService:
         headers: dict[str, str] | None = None,
         seconds: float | None = None,
     ) -> Answer:
+        """Any call below /api/v1, once; errors as for all methods."""
         # X-No-Total: counting the rows of a list costs EspoCRM more than giving a page of it.
         headers = {"X-No-Total": "true", **self._authorization(method, path), **(headers or {})}
         if body is not None:

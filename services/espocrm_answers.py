@@ -59,6 +59,7 @@ class _Record(_Row):
     emails: list[_Email] = Field(alias="emailAddressData")
     phones: list[_Phone] = Field(alias="phoneNumberData")
     version: int | None = Field(default=None, alias="versionNumber")
+    assigned_user: str | None = Field(default=None, alias="assignedUserId")
 
 
 class _List(_Answer):
@@ -102,13 +103,15 @@ class _AppUser(_Answer):
 class EspoSelf:
     """What EspoCRM tells about the caller and itself (`App/user`). None: it does not say.
 
-    `rights`: right -> level (`all`, `team`, `own`, `no`) on the entity; empty where the answer has no table of them.
+    `rights`, `task_rights`: right -> level (`all`, `team`, `own`, `no`) on the entity and on Task; empty where the answer
+    has no table of them.
     `phone_international`: whether numbers have to be international; `server_time`: seconds since 1970, by its clock.
     """
 
     version: str | None
     user_type: str
     rights: dict[str, str]
+    task_rights: dict[str, str]
     phone_international: bool | None
     phone_extensions: bool | None
     server_time: float | None
@@ -151,6 +154,7 @@ def read_record(payload: Any, espo_id: str, what: str) -> EspoRecord:
         phones=tuple(EspoItem(Art.PHONE, Wert(p.value), p.type, p.primary, p.opt_out, p.invalid) for p in record.phones),
         version=record.version,
         modified_at=record.modified_at,
+        assigned_user=record.assigned_user,
     )
 
 
@@ -181,21 +185,23 @@ def read_version(payload: Any, what: str) -> str | None:
 def read_self(answer: Answer, entity: str, what: str) -> EspoSelf:
     """All that `App/user` tells; see `EspoSelf`."""
     told = _read(_AppUser, answer.json(), what)
-    row = told.acl.table.get(entity)
-    if isinstance(row, dict):
-        rights = {str(right): str(level) for right, level in row.items()}
-    else:
-        # An administrator's table may lack the entity; `false` says that a role forbids all of it.
-        rights = {"read": "no", "edit": "no"} if row is False else {}
     stamp = answer.headers.get("x-app-timestamp", "")
     return EspoSelf(
         version=told.settings.version,
         user_type=told.user.type,
-        rights=rights,
+        rights=_rights(told.acl.table.get(entity)),
+        task_rights=_rights(told.acl.table.get("Task")),
         phone_international=told.settings.phone_international,
         phone_extensions=told.settings.phone_extensions,
         server_time=float(stamp) if stamp.isdigit() else None,
     )
+
+
+def _rights(row: Any) -> dict[str, str]:
+    """Rights on one entity. An administrator's table may lack it; `false` says that a role forbids all of it."""
+    if isinstance(row, dict):
+        return {str(right): str(level) for right, level in row.items()}
+    return dict.fromkeys(("create", "read", "edit", "delete"), "no") if row is False else {}
 
 
 def validation_error(answer: Answer, what: str) -> Validation:

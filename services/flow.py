@@ -23,11 +23,13 @@ from services.flow_pass import (
     want_pass,
 )
 from services.flow_wiring import Wiring, wiring
+from services.notice_kind import NoticeKind
+from services.state_forms import noticed_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["accept", "cleanup", "detect", "reconcile", "request_pass", "status", "sync"]
+__all__ = ["accept", "cleanup", "detect", "notify", "reconcile", "request_pass", "status", "sync"]
 
 DUE_AT_ONCE = 1000
 WALK_DEFAULT = 100
@@ -68,6 +70,7 @@ def detect(data: Any) -> dict[str, Any]:
     return {
         "to_espocrm": events_of(to_espocrm, "reconcile", **more),
         "to_advoware": events_of(to_advoware, "reconcile", **more),
+        "notices": _news(looks),
         "summary": summary,
     }
 
@@ -86,7 +89,18 @@ def sync(data: Any, direction: str) -> dict[str, Any]:
     batch.settle(outcome for outcome in outcomes if outcome.espo_id not in other)
     more = {"stop_removals": True} if stop else {}
     follow_up = [outcome.espo_id for outcome in outcomes if outcome.espo_id in other]
-    return {"follow_up": events_of(follow_up, quelle, **more), "summary": batch.summary() | {"follow_up": len(follow_up)}}
+    return {
+        "follow_up": events_of(follow_up, quelle, **more),
+        "notices": _news(outcomes),
+        "summary": batch.summary() | {"follow_up": len(follow_up)},
+    }
+
+
+def notify(data: Any) -> dict[str, Any]:
+    """Brings the notices of each record in EspoCRM up to date with what is open for its staff."""
+    from services.flow_notices import notify as work
+
+    return work(data)
 
 
 def reconcile() -> dict[str, Any]:
@@ -96,9 +110,11 @@ def reconcile() -> dict[str, Any]:
     if started is not None:
         number, ids = started
         events = events_of(ids, "reconcile", size=wired.batch)
-        return {"events": events, "summary": {"pass": number, "records": len(ids)}}
+        return {"events": events, "notices": [], "summary": {"pass": number, "records": len(ids)}}
     changed = poll_espocrm(wired)
-    due = wired.state.due(DUE_AT_ONCE)
+    taken = wired.state.due(DUE_AT_ONCE)
+    noticed = [espo_id for espo_id in map(noticed_id, taken) if espo_id is not None]
+    due = [key for key in taken if noticed_id(key) is None]
     # Who is known to be waiting comes first: the walk rests while there is more than an event's work.
     walks = wired.walk > 0 and wired.state.due_count() <= wired.batch
     walked = [*recent(wired), *(espo_id for espo_id, _ in wired.state.next_links(wired.walk))] if walks else []
@@ -107,7 +123,10 @@ def reconcile() -> dict[str, Any]:
     betnrs = [key.removeprefix("betnr:") for key in due if key.startswith("betnr:")]
     events = events_of(ids, "reconcile", size=wired.batch) + events_of(betnrs, "advoware")
     events += events_of(walked, "reconcile", size=wired.batch, walk=True)
-    return {"events": events, "summary": {"changed": len(changed), "walked": len(walked), "due": len(due)}}
+    summary = {"changed": len(changed), "walked": len(walked), "due": len(due)}
+    if noticed:
+        summary["notices"] = len(noticed)
+    return {"events": events, "notices": events_of(noticed, "reconcile", size=wired.batch), "summary": summary}
 
 
 def cleanup() -> dict[str, Any]:
@@ -115,7 +134,13 @@ def cleanup() -> dict[str, Any]:
     from services.flow_slots import count_slots
 
     wired = wiring()
-    return {"summary": count_slots(wired) | {"journal_entries_dropped": wired.state.cleanup()} | _not_written(wired)}
+    counted = count_slots(wired)
+    told: dict[str, int] = {}
+    if wired.notices is not NoticeKind.OFF:
+        from services.flow_notices import tell_again
+
+        told["notices_checked"] = tell_again(wired)
+    return {"summary": counted | {"journal_entries_dropped": wired.state.cleanup()} | told | _not_written(wired)}
 
 
 def _not_written(wired: Wiring) -> dict[str, Any]:
@@ -159,6 +184,11 @@ def _resolve(wired: Wiring, betnrs: Sequence[str]) -> list[str]:
     keys = [betnr_key(betnr) for betnr in betnrs]
     wired.state.settle_all(wired.state.due_token(keys))
     return ids
+
+
+def _news(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
+    """The events for records of which there is something new to tell."""
+    return events_of([one.espo_id for one in outcomes if one.result and one.result.get("news")], "reconcile")
 
 
 def _mass_removal(looks: Iterable[Outcome]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import LeaseBusy, NeedsPerson, RecordProblem, SyncError
 from services.kommunikation_rest import read_both, rest_text
-from services.state_forms import PAUSE_SECONDS
+from services.state_forms import PAUSE_SECONDS, noticed_id
 from services.state_types import RecordState, RecordStatus, Waiting
 
 if TYPE_CHECKING:
@@ -131,6 +131,7 @@ class Batch:
         if isinstance(error, NeedsPerson) and error.counts_against_record:
             self._keep_due(outcome.espo_id)
             self._state.park(outcome.espo_id, str(error))
+            self._tell(outcome.espo_id)
             self._count(failed=1, errors=1)
             return
         self._put_off(outcome.espo_id, str(error), counts=error.counts_against_record)
@@ -145,8 +146,15 @@ class Batch:
 
     def _put_off(self, espo_id: str, cause: str, *, counts: bool) -> None:
         self._keep_due(espo_id)
-        self._state.postpone(espo_id, cause, counts=counts)
+        entry = self._state.postpone(espo_id, cause, counts=counts)
+        if entry.parked and counts:
+            self._tell(espo_id)
         self._count(postponed=1, failed=int(counts))
+
+    def _tell(self, key: str) -> None:
+        """A record that rests is something for its staff; notices that can't be written are not."""
+        if self._state.tells and noticed_id(key) is None:
+            self._state.tell([key])
 
     def settle(self, outcomes: Iterable[Outcome]) -> None:
         """Takes records off the due list that are through. One with errors of single values stays on it."""

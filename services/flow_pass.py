@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypedDict
 
+from services.state_forms import noticed_id
+
 if TYPE_CHECKING:
     from services.flow_wiring import Wiring
     from services.kommunikation_types import EspoListRow
@@ -148,7 +150,7 @@ def pass_status(wired: Wiring) -> PassStatus:
     state = wired.state
     mark = json.loads(state.get_mark(_PASS) or "{}")
     counters, lists, total = state.counters(), state.list_counts(), int(mark.get("total", 0))
-    due = state.due_entries(max(total, 1) * 2)
+    due = [entry for entry in state.due_entries(max(total, 1) * 3) if noticed_id(entry.key) is None]
     waiting = sum(1 for entry in due if not entry.attempts and not entry.parked)
     done = max(0, total - waiting)
     return PassStatus(

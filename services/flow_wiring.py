@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from services.errors import Unconfigured
+from services.notice_kind import NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ class Wiring:
     slot_limit: int
     delete_slots: bool
     _parts: dict[str, object]
+    notices: NoticeKind = NoticeKind.OFF
     now: Callable[[], float] = time.time
     pool: Callable[[int], Executor] = ThreadPoolExecutor
 
@@ -101,17 +103,19 @@ def wiring() -> Wiring:
 
 @cache
 def _from_environment() -> Wiring:
-    from services.bootstrap import build_state
+    from services.bootstrap import build_state_for
+    from services.config import SyncSettings
 
-    state = build_state()
-    if state is None:
+    settings = SyncSettings.from_environment()
+    if settings.redis_url is None:
         raise Unconfigured("REDIS_URL is not set: the flow keeps what is due in Redis.")
     return Wiring(
-        state=state,
+        state=build_state_for(settings),
         batch=_number("KOMM_BATCH", 25, 1, 100),
         workers=_number("KOMM_WORKERS", 4, 1, 32),
         walk=_number("KOMM_WALK", 100, 0, 10000),
         slot_limit=_number("KOMM_SLOT_LIMIT", 5, 1, 1000),
         delete_slots=_number("KOMM_SLOT_DELETE", 0, 0, 1) == 1,
         _parts={},
+        notices=settings.notices,
     )

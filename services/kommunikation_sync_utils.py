@@ -146,7 +146,8 @@ class KommunikationSyncManager:
                 run = self._run(report, rules, kind, expected, reading)
                 plan = work(run, lease)
                 result = report.result(plan)
-                self._state.finish(lease, _end(report, plan, result, run.base, run.rest))
+                if self._state.finish(lease, _end(report, plan, result, run.base, run.rest)):
+                    result["news"] = True  # for the flow: there may be something to tell staff in EspoCRM
                 finished = True
             except SyncError as error:
                 self._remember_failure(report, error)

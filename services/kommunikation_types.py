@@ -87,7 +87,10 @@ class EspoItem:
 
 @dataclass(frozen=True, slots=True)
 class EspoRecord:
-    """One CBeteiligte as GET shows it. `version`: versionNumber, None where the entity has none."""
+    """One CBeteiligte as GET shows it. `version`: versionNumber, None where the entity has none.
+
+    `assigned_user`: id of the user it is assigned to, None where it is nobody's.
+    """
 
     id: str
     betnr: int | None
@@ -95,6 +98,7 @@ class EspoRecord:
     phones: tuple[EspoItem, ...]
     version: int | None = None
     modified_at: str = ""
+    assigned_user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

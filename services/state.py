@@ -55,6 +55,9 @@ class StateStore(Protocol):
     keeps_base: bool
     """False: `load` knows nothing by design, the markers decide alone ("a manager without a store")."""
 
+    tells: bool
+    """Whether staff are told in EspoCRM what is open (`KOMM_NOTICES`); False: nothing here makes notices due."""
+
     def acquire(self, espo_id: str) -> Lease:
         """Take the record's lease, renewed in the background until released; `LeaseBusy` at once if another has it."""
 
@@ -67,8 +70,11 @@ class StateStore(Protocol):
     def save(self, lease: Lease, base: Base) -> None:
         """Store the base if the lease is still ours, in one step; `LeaseLost` if not."""
 
-    def finish(self, lease: Lease, end: RunEnd) -> None:
-        """Remember all of a run and give its record free, in one step; `LeaseLost` and nothing if it is not ours."""
+    def finish(self, lease: Lease, end: RunEnd) -> bool:
+        """Remember all of a run and give its record free, in one step; `LeaseLost` and nothing if it is not ours.
+
+        True: what is open for people is not what it was after the run before, and the record's notices are due.
+        """
 
     def forget(self, espo_id: str) -> None:
         """Drop the base. Status, lists and journal stay: they are what a person looks at."""
@@ -146,6 +152,9 @@ class StateStore(Protocol):
     def due_entries(self, limit: int) -> list[DueEntry]:
         """Give the list as it is, parked ones included, first due first."""
 
+    def due_entry(self, key: str) -> DueEntry | None:
+        """Give the key's entry on the list; None where it is not there."""
+
     def due_count(self) -> int:
         """Count what has yet to have its turn; what is parked or waits after a failure of its own is left out.
 
@@ -192,6 +201,18 @@ class StateStore(Protocol):
 
         Entries of the other lists stay as long as their cause does: they are marked as seen and count no longer.
         """
+
+    def tell(self, espo_ids: Sequence[str]) -> None:
+        """Make the records' notices due: something changed that their staff may have to be told of."""
+
+    def told(self, espo_id: str) -> dict[str, str]:
+        """Give what the record's staff were told: digest of the cause -> the notice, as `set_told` got it."""
+
+    def set_told(self, espo_id: str, cause: str, notice: str | None) -> None:
+        """Remember a notice; None: its cause is gone. Neither text may hold a client's value."""
+
+    def told_records(self) -> list[str]:
+        """Give the records whose staff were told something, sorted."""
 
     def journal(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """Append writes; each gets `n` (a number, growing over all records) and `at`. 1,000 a record, 90 days."""

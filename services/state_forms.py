@@ -33,6 +33,11 @@ JOURNAL_SECONDS = 90 * 86400
 GONE_SECONDS = 90 * 86400
 """So long base, lists and status of a record are kept that is linked to nobody any more."""
 
+TELL_SECONDS = 90.0
+"""The event of the run that found something new has this long before `reconcile` sends out another one."""
+
+_NOTICE_PREFIX = "hinweis:"
+
 
 def to_json(value: Mapping[str, Any]) -> str:
     """Write an object down in the compact, versioned form."""
@@ -155,6 +160,23 @@ def split_numbers(stored: str, count: int, what: str) -> tuple[list[float], str]
     except ValueError:
         pass  # raised below: the original error repeats what it could not read
     raise NeedsPerson(f"Redis holds {what} in a form that can't be read.", system="Redis")
+
+
+def notice_key(espo_id: str) -> str:
+    """The key in the due list, and of the lease, for what staff are to be told of a record."""
+    return _NOTICE_PREFIX + espo_id
+
+
+def noticed_id(key: str) -> str | None:
+    """The record of such a key; None for any other key."""
+    return key.removeprefix(_NOTICE_PREFIX) if key.startswith(_NOTICE_PREFIX) else None
+
+
+def what_is_open(status: RecordStatus, *lists: Iterable[Mapping[str, Any]]) -> str:
+    """What staff may have to be told of, as a text to be compared by its digest; '' for nothing."""
+    cause = status.cause if status.state is RecordState.PARKED else ""
+    found = [sorted((dict(entry) for entry in entries), key=list_id) for entries in lists]
+    return json.dumps([cause, found], sort_keys=True) if cause or any(found) else ""
 
 
 def keyed_digest(key: bytes, text: str) -> str:

@@ -14,17 +14,20 @@ from services.state_forms import (
     GONE_SECONDS,
     JOURNAL_ENTRIES,
     JOURNAL_SECONDS,
+    TELL_SECONDS,
     base_from_json,
     base_to_json,
     from_json,
     keyed_digest,
     list_id,
+    notice_key,
     oldest_first,
     status_from_json,
     status_to_json,
     to_json,
 )
 from services.state_memory_due import MemoryDueList
+from services.state_memory_told import MemoryTold
 from services.state_types import Lease, ListKind, RecordState, RecordStatus, Waiting
 from services.token_cache import ProcessTokenCache
 
@@ -54,12 +57,12 @@ class MemoryLease(Lease):
             del self._held[self.espo_id]
 
 
-class MemoryState(MemoryDueList):
+class MemoryState(MemoryTold):
     """A `StateStore` in memory. Without `keeps_base` its `load` knows nothing: the markers decide alone."""
 
-    def __init__(self, *, keeps_base: bool = False, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, keeps_base: bool = False, clock: Callable[[], float] = time.time, tells: bool = False) -> None:
         super().__init__(threading.RLock(), clock)
-        self.keeps_base = keeps_base
+        self.keeps_base, self.tells = keeps_base, tells
         self._fence = 0
         self._held: dict[str, MemoryLease] = {}
         self._bases: dict[str, str] = {}
@@ -102,7 +105,7 @@ class MemoryState(MemoryDueList):
                 self._bases[lease.espo_id] = base_to_json(base)
                 self._rests.pop(lease.espo_id, None)
 
-    def finish(self, lease: Lease, end: RunEnd) -> None:
+    def finish(self, lease: Lease, end: RunEnd) -> bool:
         """See `StateStore.finish`."""
         with self._lock:
             self._still_held(lease)
@@ -117,8 +120,11 @@ class MemoryState(MemoryDueList):
                 self.journal(lease.espo_id, end.journal)
             if end.counts:
                 self.count(**end.counts)
+            lists = (end.conflicts, end.held_back, end.notices)
+            news = self._note_open(lease.espo_id, end.status, *lists, wrote=bool(end.journal), delay=TELL_SECONDS)
             lease.release()
             lease.given_back = True
+        return news
 
     def waiting(self, keys: Sequence[str]) -> dict[str, Waiting]:
         """See `StateStore.waiting`."""
@@ -162,9 +168,10 @@ class MemoryState(MemoryDueList):
         with self._lock:
             for kept in (self._bases, self._rests, self._links, self._statuses, self._lists, self._journal):
                 kept.pop(espo_id, None)
+            self._forget_told(espo_id)
             self._slots.pop(betnr or 0, None)
             self._slot_reports.pop(betnr or 0, None)
-        for key in (espo_id, f"betnr:{betnr}"):
+        for key in (espo_id, f"betnr:{betnr}", notice_key(espo_id)):
             self.settle(key, self.due_token([key])[key])
 
     def register_link(
@@ -212,6 +219,8 @@ class MemoryState(MemoryDueList):
     def set_status(self, espo_id: str, status: RecordStatus) -> None:
         """See `StateStore.set_status`."""
         self._statuses[espo_id] = status_to_json(status, self._clock())
+        if status.state is RecordState.PARKED:
+            self._note_open(espo_id, status)
 
     def status(self, espo_id: str) -> RecordStatus | None:
         """See `StateStore.status`."""
@@ -287,11 +296,14 @@ class MemoryState(MemoryDueList):
         """See `StateStore.acknowledge`."""
         with self._lock:
             held = self._lists.get(espo_id, {})
-            if kind is ListKind.CONFLICTS:
-                return held.pop((kind, conflict_id), None) is not None
-            if (kind, conflict_id) in held:
+            there = (kind, conflict_id) in held
+            if there and kind is ListKind.CONFLICTS:
+                del held[kind, conflict_id]
+            elif there:
                 self._seen.add((espo_id, kind, conflict_id))
-            return (kind, conflict_id) in held
+            if there:
+                self.tell([espo_id])
+        return there
 
     def journal(self, espo_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
         """See `StateStore.journal`."""
@@ -317,6 +329,7 @@ class MemoryState(MemoryDueList):
                     self._bases.pop(espo_id, None)
                     self._rests.pop(espo_id, None)
                     self._lists.pop(espo_id, None)
+                    self._forget_told(espo_id)
                     del self._statuses[espo_id]
             return sum(self._trim(espo_id) for espo_id in list(self._journal))
 

@@ -112,6 +112,11 @@ class MemoryDueList:
         with self._lock:
             return sorted(self._due.values(), key=lambda entry: (entry.due_at, entry.key))[: max(0, limit)]
 
+    def due_entry(self, key: str) -> DueEntry | None:
+        """See `StateStore.due_entry`."""
+        with self._lock:
+            return self._due.get(key)
+
     def due_count(self) -> int:
         """See `StateStore.due_count`."""
         with self._lock:

@@ -13,6 +13,8 @@
 | `links:walked` | last pair `next_links` gave out |
 | `due` | sorted set: key by due time |
 | `due:tokens` `due:attempts` `due:causes` `due:parked` `due:rings` | what goes with it |
+| `told:<espo id>` | hash: digest of a cause -> the notice in EspoCRM (kind, id, topic) |
+| `told` | hash: espo id -> digest of what is open, to see a change |
 | `status`, `status:<state>` | hash: espo id -> JSON; set of the espo ids in that state |
 | `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |
 | `token:<digest>` | access token of Advoware; runs out with it |
@@ -31,11 +33,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 from services.errors import ServerError, Unconfigured
 from services.lean_redis import ExponentialWithJitterBackoff, Retry, redis
-from services.state_forms import GONE_SECONDS, from_json, keyed_digest, status_from_json, status_to_json, to_json
+from services.state_forms import (
+    GONE_SECONDS,
+    TELL_SECONDS,
+    from_json,
+    keyed_digest,
+    notice_key,
+    status_from_json,
+    status_to_json,
+    to_json,
+    what_is_open,
+)
 from services.state_redis_lease import RedisLease
 from services.state_redis_lists import RedisLists
 from services.state_redis_part import Part
 from services.state_redis_rest import RedisRests
+from services.state_redis_told import NEWS, RedisTold
 from services.state_types import ListKind, RecordState, RecordStatus
 from services.token_cache import RedisTokenCache
 
@@ -96,7 +109,7 @@ return redis.call('HGETALL', KEYS[1])
 """
 
 
-class RedisState(RedisRests, RedisLists):
+class RedisState(RedisRests, RedisTold, RedisLists):
     """A `StateStore` in Redis, shared by all workers. `client` decodes answers; `connect` makes a fitting one."""
 
     @classmethod
@@ -132,7 +145,7 @@ class RedisState(RedisRests, RedisLists):
                 pipe.hdel(self._key("slots:reports"), str(betnr)),
             )
         )
-        for key, token in self.due_token([espo_id, f"betnr:{betnr}"]).items():
+        for key, token in self.due_token([espo_id, f"betnr:{betnr}", notice_key(espo_id)]).items():
             self.settle(key, token)
         with suppress(ServerError):  # one is under way already, or a rented Redis forbids it
             self._ask(lambda client: client.bgrewriteaof())  # the append-only file holds the values until then
@@ -181,14 +194,17 @@ class RedisState(RedisRests, RedisLists):
 
     def set_status(self, espo_id: str, status: RecordStatus) -> None:
         """See `StateStore.set_status`."""
-        self._scripts([self._status_part(espo_id, status)])
+        parts = [self._status_part(espo_id, status)]
+        if self.tells and status.state is RecordState.PARKED:
+            parts.append(self._tell_part(espo_id, self._digest_of(what_is_open(status))))
+        self._scripts(parts)
 
     def _status_part(self, espo_id: str, status: RecordStatus) -> Part:
         states = (status.state, *(state for state in RecordState if state is not status.state))
         keys = (self._key("status"), *(self._key(f"status:{state.value}") for state in states))
         return Part(SET_STATUS, keys, (espo_id, status_to_json(status, self._clock())))
 
-    def finish(self, lease: Lease, end: RunEnd) -> None:
+    def finish(self, lease: Lease, end: RunEnd) -> bool:
         """See `StateStore.finish`."""
         espo_id = lease.espo_id
         parts = [self._status_part(espo_id, end.status)]
@@ -198,7 +214,17 @@ class RedisState(RedisRests, RedisLists):
             parts.append(self._journal_part(espo_id, end.journal))
         if end.counts:
             parts.append(self._count_part(end.counts))
-        self._finish(lease, end.base, end.rest, parts)
+        if self.tells:
+            digest = self._digest_of(what_is_open(end.status, end.conflicts, end.held_back, end.notices))
+            parts.append(self._tell_part(espo_id, digest, wrote=bool(end.journal), delay=TELL_SECONDS))
+        return self._finish(lease, end.base, end.rest, parts)[-1:] == [NEWS] and self.tells
+
+    def acknowledge(self, espo_id: str, conflict_id: str, kind: ListKind = ListKind.CONFLICTS) -> bool:
+        """See `StateStore.acknowledge`."""
+        there = super().acknowledge(espo_id, conflict_id, kind)
+        if there:
+            self.tell([espo_id])
+        return there
 
     def status(self, espo_id: str) -> RecordStatus | None:
         """See `StateStore.status`."""
@@ -216,6 +242,7 @@ class RedisState(RedisRests, RedisLists):
         return super().cleanup()
 
     def _drop_record(self, espo_id: str) -> None:
+        self._forget_told(espo_id)
         indexes = [f"status:{state.value}" for state in RecordState]
         numbers = [f"lists:{kind.value}" for kind in ListKind]
         self._all(
@@ -301,6 +328,9 @@ class RedisState(RedisRests, RedisLists):
     def token_cache(self) -> TokenCache:
         """See `StateStore.token_cache`."""
         return RedisTokenCache(self._redis, self._key("token:"))
+
+    def _digest_of(self, text: str) -> str:
+        return self.digest(text) if text else ""
 
     def digest(self, text: str) -> str:
         """See `StateStore.digest`."""

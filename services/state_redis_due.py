@@ -185,6 +185,10 @@ class RedisDueList(RedisPart):
             if due_at is not None  # settled since the keys were read
         ]
 
+    def due_entry(self, key: str) -> DueEntry | None:
+        """See `StateStore.due_entry`."""
+        return next(iter(self._entries([key])), None)
+
     def due_count(self) -> int:
         """See `StateStore.due_count`."""
         total, parked, failed = self._all(

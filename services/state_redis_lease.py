@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import threading
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.errors import LeaseBusy, LeaseLost, RetryLater
 from services.state_forms import base_from_json, base_to_json, rest_from_text, rest_to_text
@@ -14,7 +14,7 @@ from services.state_redis_part import Part, RedisPart
 from services.state_types import LEASE_SECONDS, Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     import redis
 
@@ -186,6 +186,7 @@ class RedisBases(RedisPart):
     """Leases and bases of `StateStore`."""
 
     keeps_base = True
+    tells = False
     _secret: bytes | None = None
     """Key of the digests, once it is known."""
 
@@ -197,8 +198,10 @@ class RedisBases(RedisPart):
         clock: Callable[[], float] = time.time,
         lease_seconds: float = LEASE_SECONDS,
         seal: Seal | None = None,
+        tells: bool = False,
     ) -> None:
         super().__init__(client, prefix, clock)
+        self.tells = tells
         self.seal = seal or self.seal
         self._leases = LeaseKeeper(client, prefix, clock, lease_seconds)
 
@@ -235,15 +238,20 @@ class RedisBases(RedisPart):
         keys = (self._leases.lease_key(lease.espo_id), self._base_key(lease.espo_id))
         return Part(SAVE, keys, (lease.token, lease.fence, self.seal.close(base_to_json(base))))
 
-    def _finish(self, lease: Lease, base: Base | None, rest: Rest | None, parts: Iterable[Part]) -> None:
-        """Run the parts and give the record free, in one step, if it is still ours; with base and rest, if there are."""
+    def _finish(self, lease: Lease, base: Base | None, rest: Rest | None, parts: Sequence[Part]) -> list[Any]:
+        """Run the parts and give the record free, in one step, if it is still ours; with base and rest, if there are.
+
+        Gives the answers of the parts.
+        """
         assert isinstance(lease, RedisLease)  # noqa: S101 - tells the type checker
         first = self._leases.part(HELD, lease) if base is None else self._save_part(lease, base)
         noted = Part(NOTE_REST, (self._base_key(lease.espo_id),), (rest_to_text(rest),))
-        if not self._scripts([first, noted, *parts, self._leases.part(RELEASE, lease)])[0]:
+        answers = self._scripts([first, noted, *parts, self._leases.part(RELEASE, lease)])
+        if not answers[0]:
             raise _not_stored(lease)
         self._leases.let_go(lease)
         lease.given_back = True
+        return answers[2:-1]
 
     def forget(self, espo_id: str) -> None:
         """See `StateStore.forget`."""

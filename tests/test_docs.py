@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from services.kommunikation_table import TABLE
+from services.notice_texts import TEXTS, title_of
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,3 +23,12 @@ def test_every_row_of_the_table_stands_on_its_page() -> None:
     for row in TABLE:
         assert f"\n| {row.number} | {row.base.value} | {row.advoware.value} | " in page
         assert row.act.value in page
+
+
+def test_every_notice_stands_on_its_page_with_what_to_do() -> None:
+    page = (ROOT / "docs" / "notices.md").read_text(encoding="utf-8")
+    for topic, text in TEXTS.items():
+        _, found, section = page.partition(f"\n### {title_of(topic)}\n")
+        assert found, topic
+        section = section.partition("\n### ")[0]
+        assert all(f". {step}\n" in section for step in text.steps)

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from sandbox.espocrm import requests
 from sandbox.espocrm.delivery import Deliverer
-from sandbox.espocrm.entities import PERSONS
+from sandbox.espocrm.entities import ACTIVITIES, PERSONS
 from sandbox.espocrm.errors import ApiError
 from sandbox.espocrm.settings import users_from
 from sandbox.faults import FaultTable, SandboxApp
@@ -122,19 +122,20 @@ class _Api:
             raise ApiError(404, f"Action 'head' does not exist in controller '{entity}'.")
         if parts == ["App", "user"]:
             return 200, self._whoami(user)
-        if entity in _CLOSED:
-            raise ApiError(403, f"No access to '{entity}'.")
-        if entity != "Webhook" and entity not in PERSONS:
-            raise ApiError(404, f"Controller '{entity}' does not exist.")
-        if len(parts) > 2:  # noqa: PLR2004 - a link of a record
-            raise ApiError(403, "No access.")
+        is_stream = entity in PERSONS and request.method == "GET" and parts[2:] == ["stream"]
+        _check_entity(entity, is_link=len(parts) > 2 and not is_stream)  # noqa: PLR2004 - a link of a record
         right = _RIGHTS[request.method]
-        if (right if entity in PERSONS else "webhook") not in self._rights(user):
+        # A post asks for no right of its own but for the parent's.
+        needed = {"Webhook": "webhook", "Task": "task", "Note": "read"}.get(entity, right)
+        if needed not in self.store.rights_of(user):
             raise ApiError(403, f"No {right} access.")
         data = await requests.body(request) if right in {"create", "edit"} else {}
-        query = requests.php_query(request.scope["query_string"].decode("latin-1")) if not record_id else {}
+        has_query = not record_id or is_stream
+        query = requests.php_query(request.scope["query_string"].decode("latin-1")) if has_query else {}
         if entity == "Webhook":
             return self._webhook(request, user, record_id, data, query)
+        if is_stream or entity in ACTIVITIES:
+            return 200, self._activity(request, user, parts, data, query)
         missing = self.store.switches.missing_fields
         if any(f"'{field}'" in str(query.get("where")) for field in missing):
             raise ApiError(400, "Not existing attribute in where.")
@@ -143,8 +144,26 @@ class _Api:
             answer = {name: value for name, value in answer.items() if name not in missing}
         return 200, answer
 
-    def _rights(self, user: User) -> frozenset[str]:
-        return user.rights - set(self.store.switches.denied_rights) if user.name == "sync" else user.rights
+    def _activity(
+        self, request: Request, user: User, parts: list[str], data: Mapping[str, Any], query: Mapping[str, Any]
+    ) -> Any:
+        entity, activities = parts[0], self.store.activities
+        no_total = _is_true(request.headers.get("x-no-total"))
+        match request.method, parts[1:]:
+            case "GET", []:
+                return activities.find(entity, query, no_total=no_total)
+            case "GET", [record_id]:
+                return activities.read(entity, record_id)
+            case "GET", [record_id, _]:
+                return activities.stream(entity, record_id, query, no_total=no_total)
+            case "POST", _:
+                return activities.create(entity, data, user)
+            case "DELETE", [record_id]:
+                activities.delete(entity, record_id, user)
+                return True
+            case _, [record_id]:
+                return activities.update(entity, record_id, data, user)
+        raise AssertionError(request.method)  # the routes let nothing else through
 
     def _person(
         self, request: Request, user: User, parts: list[str], data: Mapping[str, Any], query: Mapping[str, Any]
@@ -186,8 +205,11 @@ class _Api:
         return 200, hooks.update(hook_id, data, user, switches)
 
     def _whoami(self, user: User) -> dict[str, Any]:
-        rights, switches = self._rights(user), self.store.switches
-        table = {entity: {right: "all" if right in rights else "no" for right in _RIGHTS.values()} for entity in PERSONS}
+        rights, switches = self.store.rights_of(user), self.store.switches
+        levels = {right: "all" if right in rights else "no" for right in _RIGHTS.values()}
+        stream = {"stream": levels["read"]} if switches.stream else {}
+        table: dict[str, Any] = dict.fromkeys(PERSONS, levels | stream)
+        table["Task"] = dict.fromkeys(_RIGHTS.values(), "all") if "task" in rights else False
         return {
             "user": {"id": user.id, "userName": user.name, "name": user.name, "type": "api", "isActive": True},
             "acl": {"table": {**table, "Webhook": "webhook" in rights}},
@@ -222,6 +244,15 @@ class _Api:
         protected = request.method == "PUT"
         self.store.protect(request.path_params["id"], protected=protected)
         return JSONResponse({"protected": protected})
+
+
+def _check_entity(entity: str, *, is_link: bool) -> None:
+    if entity in _CLOSED:
+        raise ApiError(403, f"No access to '{entity}'.")
+    if entity not in {"Webhook", *PERSONS, *ACTIVITIES}:
+        raise ApiError(404, f"Controller '{entity}' does not exist.")
+    if is_link:
+        raise ApiError(403, "No access.")
 
 
 def _is_true(header: str | None) -> bool:

@@ -50,6 +50,17 @@ CREATE TABLE IF NOT EXISTS espo_delivery (
     data TEXT NOT NULL, attempts INTEGER NOT NULL DEFAULT 0, process_at REAL, failed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS espo_delivery_webhook ON espo_delivery (webhook_id, failed, number);
+CREATE TABLE IF NOT EXISTS espo_task (
+    id TEXT PRIMARY KEY, deleted INTEGER NOT NULL DEFAULT 0, name TEXT COLLATE NOCASE, status TEXT, priority TEXT,
+    dateEnd TEXT, description TEXT, parentType TEXT, parentId TEXT, createdAt TEXT, modifiedAt TEXT, createdById TEXT,
+    modifiedById TEXT, assignedUserId TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS espo_task_parent ON espo_task (parentId);
+CREATE TABLE IF NOT EXISTS espo_note (
+    id TEXT PRIMARY KEY, deleted INTEGER NOT NULL DEFAULT 0, post TEXT, type TEXT, isInternal INTEGER, parentType TEXT,
+    parentId TEXT, createdAt TEXT, modifiedAt TEXT, createdById TEXT, modifiedById TEXT
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS espo_note_parent ON espo_note (parentId);
 """
 
 

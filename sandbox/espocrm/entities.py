@@ -150,3 +150,51 @@ WEBHOOK = Entity(
     ),
     {},
 )
+
+_MADE = (
+    Attribute("createdAt", Type.DATETIME, writable=False),
+    Attribute("modifiedAt", Type.DATETIME, writable=False),
+    Attribute("createdById", Type.ID, writable=False),
+    Attribute("createdByName", Type.NAME, writable=False),
+    Attribute("modifiedById", Type.ID, writable=False),
+    Attribute("modifiedByName", Type.NAME, writable=False),
+)
+_PARENT = (Attribute("parentType", Type.VARCHAR, maximum=100), Attribute("parentId", Type.ID))
+
+TASK_STATUS = ("Not Started", "Started", "Completed", "Canceled", "Deferred")
+
+TASK = Entity(
+    "Task",
+    "espo_task",
+    (
+        Attribute("id", Type.ID, writable=False),
+        Attribute("name", Type.VARCHAR, maximum=255, required=True),
+        Attribute("deleted", Type.BOOL, writable=False),
+        Attribute("status", Type.ENUM, options=TASK_STATUS),
+        Attribute("priority", Type.ENUM, options=("Low", "Normal", "High", "Urgent")),
+        Attribute("dateEnd", Type.DATETIME),
+        Attribute("description", Type.TEXT),
+        *_PARENT,
+        *_MADE,
+        Attribute("assignedUserId", Type.ID),
+        Attribute("assignedUserName", Type.NAME, writable=False),
+    ),
+    {},
+)
+
+NOTE = Entity(
+    "Note",
+    "espo_note",
+    (
+        Attribute("id", Type.ID, writable=False),
+        Attribute("deleted", Type.BOOL, writable=False),
+        Attribute("post", Type.TEXT),
+        Attribute("type", Type.VARCHAR, maximum=24),
+        Attribute("isInternal", Type.BOOL),
+        *_PARENT,
+        *_MADE,
+    ),
+    {},
+)
+
+ACTIVITIES = {entity.name: entity for entity in (TASK, NOTE)}

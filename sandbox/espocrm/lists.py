@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sandbox.espocrm.entities import ARRAY_FIELDS, WEBHOOK, Entity, Type, address_field
+from sandbox.espocrm.entities import ARRAY_FIELDS, PERSONS, WEBHOOK, Entity, Type, address_field
 from sandbox.espocrm.errors import ApiError
 from sandbox.espocrm.settings import USER_NAMES
 from sandbox.espocrm.where import Clause, condition
@@ -65,8 +65,11 @@ def find(
 def _source(entity: Entity, owner: str | None) -> tuple[str, Clause]:
     """Return the table and what all rows of the entity meet; the plus keeps SQLite from choosing an index for it."""
     clause = Clause("+r.deleted = 0", ())
-    own = Clause("+r.createdById = ?", (owner,)) if entity is WEBHOOK else Clause("+r.entity = ?", (entity.name,))
-    return f"{entity.table} r", clause.also(own)
+    if entity is WEBHOOK:
+        clause = clause.also(Clause("+r.createdById = ?", (owner,)))
+    elif entity.name in PERSONS:  # several entities share one table
+        clause = clause.also(Clause("+r.entity = ?", (entity.name,)))
+    return f"{entity.table} r", clause
 
 
 def _parameters(query: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -152,13 +155,13 @@ def _selected(entity: Entity, query: Mapping[str, Any], order_by: str, switches:
 
 
 def _shown(database: Database, entity: Entity, rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
-    if entity is not WEBHOOK:
+    if entity.name in PERSONS:
         _add_primaries(database, rows)
     shown = []
     for row in rows:
         for link in ("createdBy", "modifiedBy", "assignedUser"):
             row[f"{link}Name"] = USER_NAMES.get(row.get(f"{link}Id") or "")
-        row |= {name: bool(row[name]) for name in ("deleted", "isActive", "skipOwn") if name in row}
+        row |= {name: bool(row[name]) for name in ("deleted", "isActive", "skipOwn", "isInternal") if name in row}
         shown.append({name: row[name] for name in names})
     return shown
 

@@ -36,8 +36,15 @@ class Switches(BaseModel):
     """False: deliveries carry `X-Signature` only (before 9.0)."""
     version: Literal["8.4.2", "9.1.7", "9.2.7"] = "9.2.7"
     """Setting it sets the switches above as in that version; 8.4.2 also answers without a new primary."""
-    denied_rights: tuple[Literal["read", "create", "edit", "delete", "webhook"], ...] = ()
-    """Rights that the role of the sync's API user lacks."""
+    denied_rights: tuple[Literal["read", "create", "edit", "delete", "webhook", "task", "assign"], ...] = ()
+    """Rights that the role of the sync's API user lacks. `task`: all of Task; `assign`: giving records to others."""
+    stream: bool = False
+    """Whether the entities of persons have a stream; a new custom entity has none."""
+    task_parents: tuple[str, ...] = ("Account", "Contact", "Lead", "Opportunity", "Case", "CBeteiligte", "CBeteiligteOcc")
+    """Entities a task may belong to. A new entity of type Person is added by EspoCRM itself."""
+    note_edit_seconds: float = 7 * 86400
+    note_delete_seconds: float = 30 * 86400
+    """How long its author may edit and delete a post."""
     missing_fields: tuple[Literal["betnr", "emailAddressData", "phoneNumberData"], ...] = ()
     """Fields that the entity does not have, or that the role may not see."""
     clock_offset_seconds: int = 0
@@ -75,7 +82,9 @@ class User:
         return user_id(self.name)
 
 
-FULL = frozenset({"read", "create", "edit", "delete", "webhook"})
+FULL = frozenset({"read", "create", "edit", "delete", "webhook", "task", "assign"})
+PEOPLE = ("Anna Anwalt", "Bernd Büro", "Carla Kanzlei")
+"""Staff to whom records are assigned; they have no API key."""
 _USERS = {"sync": FULL, "staff": FULL, "hmac": FULL, "read-only": frozenset({"read"}), "no-role": frozenset[str]()}
 
 
@@ -84,7 +93,7 @@ def user_id(name: str) -> str:
     return hashlib.sha256(f"user {name}".encode()).hexdigest()[:17]
 
 
-USER_NAMES = {user_id(name): name for name in _USERS}
+USER_NAMES = {user_id(name): name for name in (*_USERS, *PEOPLE)}
 
 
 def users_from(settings: Mapping[str, str]) -> list[User]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from sandbox.espocrm import checks, lists
+from sandbox.espocrm.activities import Activities
 from sandbox.espocrm.database import Database
 from sandbox.espocrm.entities import ARRAY_FIELDS, PERSONS, Entity, Type, address_field
 from sandbox.espocrm.errors import ApiError
 from sandbox.espocrm.events import EventQueue
-from sandbox.espocrm.settings import USER_NAMES, Switches, user_id
+from sandbox.espocrm.settings import USER_NAMES, Switches, User, user_id
 from sandbox.espocrm.shared import SharedObjects
-from sandbox.espocrm.values import now, same
+from sandbox.espocrm.values import new_id, now, same
 from sandbox.espocrm.webhooks import Webhooks
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ STAFF_ID = user_id("staff")
 
 _DERIVED = {Type.ADDRESS, Type.FLAG, Type.ARRAY, Type.TEAMS}
 _DUPLICATES_SHOWN = 20
+_NOBODY_FOLLOWS: dict[str, Any] = {
+    "isFollowed": False,
+    "followersIds": [],
+    "followersNames": {},
+    "streamUpdatedAt": None,
+}
 _MAKE_A_NAME = {"firstName", "lastName", "middleName"}
 
 
@@ -36,6 +42,7 @@ class EspoStore:
         self.switches = switches or Switches()
         self.events = EventQueue(self.db)
         self.webhooks = Webhooks(self.db)
+        self.activities = Activities(self)
         self.shared = {field: SharedObjects(self.db, field) for field in ARRAY_FIELDS}
 
     def count(self, entity: str = "CBeteiligte") -> int:
@@ -54,11 +61,16 @@ class EspoStore:
         record = _plain(kind, row)
         for field in ARRAY_FIELDS:
             record |= self._address_attributes(field, record_id)
-        return {name: record[name] for name in kind.order}
+        stream = _NOBODY_FOLLOWS if self.switches.stream else {}
+        return {name: record[name] for name in kind.order} | stream
 
     def _address_attributes(self, field: str, record_id: str) -> dict[str, Any]:
         items = self.shared[field].items(record_id)
         return {**primary_attributes(field, items), f"{field}Data": items}
+
+    def rights_of(self, user: User) -> frozenset[str]:
+        """Return the rights a user has now."""
+        return user.rights - set(self.switches.denied_rights) if user.name == "sync" else user.rights
 
     def list_records(self, entity: str, query: Mapping[str, Any], *, no_total: bool = False) -> dict[str, Any]:
         """Return `{"total", "list"}` for list parameters as the API takes them. Raises ApiError."""
@@ -124,7 +136,8 @@ class EspoStore:
                 self._save_addresses(field, record, {})
             record = {name: record[name] for name in kind.order if name in record}
             self.events.created(kind, record, user)
-        names = {"createdByName": USER_NAMES.get(user), "modifiedByName": None, "assignedUserName": None}
+        names = {"createdByName": USER_NAMES.get(user), "modifiedByName": None}
+        names["assignedUserName"] = USER_NAMES.get(record.get("assignedUserId") or "")
         arrays = {f"{field}Data": self.shared[field].items(record["id"]) for field in ARRAY_FIELDS}
         answer = record | arrays | names | {"teamsIds": [], "teamsNames": {}}
         return {name: answer[name] for name in kind.order if name in answer}
@@ -232,11 +245,6 @@ class EspoStore:
         if found:
             where = [{"type": "in", "attribute": "id", "value": list(found)[:_DUPLICATES_SHOWN]}]
             raise ApiError(409, "duplicate", self.list_records(kind.name, {"where": where})["list"])
-
-
-def new_id() -> str:
-    """Return a record id: 17 hex digits."""
-    return secrets.token_hex(9)[:17]
 
 
 def _stored(name: str, kind: Type) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import secrets
 from datetime import UTC, datetime
 from typing import Any
 
@@ -152,3 +153,8 @@ def is_datetime(value: Any) -> bool:
 def now() -> str:
     """Return this second as EspoCRM writes times."""
     return datetime.now(UTC).strftime(_TIMES[0])
+
+
+def new_id() -> str:
+    """Return a record id: 17 hex digits."""
+    return secrets.token_hex(9)[:17]

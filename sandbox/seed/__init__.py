@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sandbox.espocrm.settings import PEOPLE, user_id
 from sandbox.seed.pair import MAIL_GESCH, MAIL_PRIVAT, MOBIL, SONSTIGE, TEL_GESCH, TEL_PRIVAT, Pair
 from sandbox.seed.peculiarities import PECULIARITIES
 from sandbox.seed.values import Number, Values
@@ -94,6 +95,8 @@ def _into_espocrm(store: EspoStore, pair: Pair, betnr: int | None) -> None:
             "firstName": pair.first or None,
             "lastName": pair.last,
             "betnr": betnr,
+            # Every fourth is nobody's.
+            "assignedUserId": None if betnr is None or betnr % 4 == 0 else user_id(PEOPLE[betnr % 4 - 1]),
             "emailAddressData": pair.emails,
             "phoneNumberData": pair.phones,
         },

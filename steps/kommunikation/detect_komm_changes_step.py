@@ -11,7 +11,11 @@ config: dict[str, Any] = {
     "name": "detect_komm_changes",
     "description": "Vergleicht beide Seiten und den zuletzt vereinbarten Stand",
     "subscribes": ["kommunikation.geaendert"],
-    "emits": ["kommunikation.sync.to_espocrm", "kommunikation.sync.to_advoware"],
+    "emits": [
+        "kommunikation.sync.to_espocrm",
+        "kommunikation.sync.to_advoware",
+        {"topic": "kommunikation.hinweis", "label": "etwas zu sagen", "conditional": True},
+    ],
     "flows": ["kommunikation"],
     "input": {
         "type": "object",
@@ -32,4 +36,5 @@ async def handler(data: dict[str, Any], ctx: Context) -> None:
         return
     await emit_all(ctx, "kommunikation.sync.to_espocrm", result["to_espocrm"])
     await emit_all(ctx, "kommunikation.sync.to_advoware", result["to_advoware"])
+    await emit_all(ctx, "kommunikation.hinweis", result["notices"])
     ctx.logger.info("Changes detected", result.get("summary"))

@@ -9,6 +9,6 @@ config: dict[str, Any] = {
     "name": "EspoCRM (Ziel)",
     "description": "Hier kommt an, was in Advoware geändert wurde",
     "virtualEmits": [],
-    "virtualSubscribes": ["espocrm.geschrieben"],
+    "virtualSubscribes": ["espocrm.geschrieben", "espocrm.hinweis"],
     "flows": ["kommunikation"],
 }

@@ -13,7 +13,10 @@ config: dict[str, Any] = {
     "description": "Fragt beide Systeme nach Änderungen und holt nach, was fällig ist",
     # Six fields count seconds in Motia's cron. A tick that finds the one before it still running does nothing.
     "cron": os.environ.get("KOMM_RECONCILE_CRON") or "* * * * *",
-    "emits": ["kommunikation.geaendert"],
+    "emits": [
+        "kommunikation.geaendert",
+        {"topic": "kommunikation.hinweis", "label": "etwas zu sagen", "conditional": True},
+    ],
     "virtualSubscribes": ["espocrm.geaendert", "advoware.geaendert"],
     "flows": ["kommunikation"],
 }
@@ -24,6 +27,7 @@ async def handler(ctx: Context) -> None:
     from services import flow
 
     result = await call(ctx, flow.reconcile)
-    if result and result["events"]:
+    if result and (result["events"] or result["notices"]):
         await emit_all(ctx, "kommunikation.geaendert", result["events"])
+        await emit_all(ctx, "kommunikation.hinweis", result["notices"])
         ctx.logger.info("Reconciled", result.get("summary"))

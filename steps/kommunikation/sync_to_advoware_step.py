@@ -11,7 +11,10 @@ config: dict[str, Any] = {
     "name": "sync_to_advoware",
     "description": "Schreibt nach Advoware, liest zurück und merkt sich den vereinbarten Stand",
     "subscribes": ["kommunikation.sync.to_advoware"],
-    "emits": [{"topic": "kommunikation.sync.to_espocrm", "label": "auch dort zu tun", "conditional": True}],
+    "emits": [
+        {"topic": "kommunikation.sync.to_espocrm", "label": "auch dort zu tun", "conditional": True},
+        {"topic": "kommunikation.hinweis", "label": "etwas zu sagen", "conditional": True},
+    ],
     "virtualEmits": ["advoware.geschrieben"],
     "flows": ["kommunikation"],
     "input": {
@@ -32,4 +35,5 @@ async def handler(data: dict[str, Any], ctx: Context) -> None:
     if result is None:
         return
     await emit_all(ctx, "kommunikation.sync.to_espocrm", result["follow_up"])
+    await emit_all(ctx, "kommunikation.hinweis", result["notices"])
     ctx.logger.info("Synchronised to Advoware", result.get("summary"))

@@ -209,6 +209,12 @@ PLANTED: dict[str, Plant] = {
     "the clocks are apart": (
         "clock", lambda here: here.sandbox.espocrm.switch(clockOffsetSeconds=-3600), {}, "60 minutes", "timedatectl",
     ),
+    "tasks may not be made": (
+        "notices.rights", lambda here: here.sandbox.espocrm.switch(deniedRights=["task"]), {"KOMM_NOTICES": "task"},
+        "may not create and read and edit tasks", "Task: create",
+    ),
+    "there is no stream to post to": ("notices.rights", None, {"KOMM_NOTICES": "note"}, "stream", "Stream, on"),
+    "the kind of notices is none": ("settings", None, {"KOMM_NOTICES": "email"}, "KOMM_NOTICES", ".env"),
     "Redis is not set": ("redis.settings", None, {"REDIS_URL": ""}, "REDIS_URL", "make run"),
     "Redis does not answer": (
         "redis.reachable", None, {"REDIS_URL": f"redis://127.0.0.1:{_free_port()}/0"}, "can't be reached", "Start Redis",
@@ -261,6 +267,13 @@ _FOLLOWS = {
     "the API user has no role": {"webhooks"},
     "the entity does not exist": {"webhooks"},
 }
+
+
+@pytest.mark.parametrize(("kind", "stream"), [("task", False), ("note", True)])
+def test_the_right_to_tell_staff_is_seen(here: Installation, kind: str, stream: bool) -> None:
+    here.sandbox.espocrm.switch(stream=stream)
+    assert [one.level for one in here.findings(KOMM_NOTICES=kind) if one.check == "notices.rights"] == [Level.OK]
+    assert here.wrong(KOMM_NOTICES=kind) == []
 
 
 def test_every_problem_has_a_remedy(here: Installation) -> None:
