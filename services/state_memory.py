@@ -25,6 +25,7 @@ from services.state_forms import (
 )
 from services.state_memory_due import MemoryDueList
 from services.state_types import Lease, ListKind, RecordState, RecordStatus
+from services.tally import LEASE_BUSY
 from services.token_cache import ProcessTokenCache
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class MemoryState(MemoryDueList):
         """See `StateStore.acquire`."""
         with self._lock:
             if espo_id in self._held:
+                self._counters[LEASE_BUSY] += 1
                 raise LeaseBusy(f"Another worker has record {espo_id}.")
             self._fence += 1
             self._held[espo_id] = MemoryLease(self._held, espo_id, self._fence)
@@ -104,12 +106,10 @@ class MemoryState(MemoryDueList):
             self._still_held(lease)
             if end.base is not None:
                 self.save(lease, end.base)
-            self.set_status(lease.espo_id, end.status)
+            self.set_status(lease.espo_id, end.status, end.counts)
             self.set_lists(lease.espo_id, conflicts=end.conflicts, held_back=end.held_back, notices=end.notices)
             if end.journal:
                 self.journal(lease.espo_id, end.journal)
-            if end.counts:
-                self.count(**end.counts)
             lease.release()
             lease.given_back = True
 
@@ -173,9 +173,11 @@ class MemoryState(MemoryDueList):
         """See `StateStore.link_count`."""
         return len(self._links)
 
-    def set_status(self, espo_id: str, status: RecordStatus) -> None:
+    def set_status(self, espo_id: str, status: RecordStatus, counts: Mapping[str, int] | None = None) -> None:
         """See `StateStore.set_status`."""
-        self._statuses[espo_id] = status_to_json(status, self._clock())
+        with self._lock:
+            self._statuses[espo_id] = status_to_json(status, self._clock())
+            self._counters.update(counts or {})
 
     def status(self, espo_id: str) -> RecordStatus | None:
         """See `StateStore.status`."""
@@ -309,6 +311,12 @@ class MemoryState(MemoryDueList):
             self._marks.pop(name, None)
             if value is not None:
                 self._marks[name] = value
+
+    def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
+        """See `StateStore.note`."""
+        with self._lock:
+            self._marks[mark] = value
+            self._counters.update(counts)
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """See `StateStore.slot_since`."""

@@ -14,6 +14,7 @@
 | `due` | sorted set: key by due time |
 | `due:tokens` `due:attempts` `due:causes` `due:parked` `due:rings` | what goes with it |
 | `status`, `status:<state>` | hash: espo id -> JSON; set of the espo ids in that state |
+| `withheld` | set of the espo ids whose removals wait for a release |
 | `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |
 | `token:<digest>` | access token of Advoware; runs out with it |
 | `secret` | key of the digests, made once |
@@ -74,11 +75,13 @@ redis.call('HSET', KEYS[2], 'espo_id', pairs_[#pairs_ - 1], 'betnr', pairs_[#pai
 return pairs_
 """
 
-# KEYS: the statuses, the set of the record's state, the sets of the others. ARGV: the record, its status.
+# KEYS: the statuses, the records with withheld removals, the set of the record's state, the sets of the others.
+# ARGV: the record, its status, 'SADD' or 'SREM' where the run knows whether removals are withheld, else ''.
 SET_STATUS = """
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('SADD', KEYS[2], ARGV[1])
-for i = 3, #KEYS do redis.call('SREM', KEYS[i], ARGV[1]) end
+if ARGV[3] ~= '' then redis.call(ARGV[3], KEYS[2], ARGV[1]) end
+redis.call('SADD', KEYS[3], ARGV[1])
+for i = 4, #KEYS do redis.call('SREM', KEYS[i], ARGV[1]) end
 """
 
 COUNT = "for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end"
@@ -179,14 +182,16 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
         """See `StateStore.link_count`."""
         return int(self._ask(lambda client: client.zcard(self._key("links"))))
 
-    def set_status(self, espo_id: str, status: RecordStatus) -> None:
+    def set_status(self, espo_id: str, status: RecordStatus, counts: Mapping[str, int] | None = None) -> None:
         """See `StateStore.set_status`."""
-        self._scripts([self._status_part(espo_id, status)])
+        self._scripts([self._status_part(espo_id, status), *([self._count_part(counts)] if counts else [])])
 
     def _status_part(self, espo_id: str, status: RecordStatus) -> Part:
         states = (status.state, *(state for state in RecordState if state is not status.state))
-        keys = (self._key("status"), *(self._key(f"status:{state.value}") for state in states))
-        return Part(SET_STATUS, keys, (espo_id, status_to_json(status, self._clock())))
+        names = ("status", "withheld", *(f"status:{state.value}" for state in states))
+        withheld = {None: "", 0: "SREM"}.get(status.counts.get("withheld"), "SADD")
+        keys = [self._key(name) for name in names]
+        return Part(SET_STATUS, keys, (espo_id, status_to_json(status, self._clock()), withheld))
 
     def finish(self, lease: Lease, end: RunEnd) -> None:
         """See `StateStore.finish`."""
@@ -216,7 +221,7 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
         return super().cleanup()
 
     def _drop_record(self, espo_id: str) -> None:
-        indexes = [f"status:{state.value}" for state in RecordState]
+        indexes = ["withheld", *(f"status:{state.value}" for state in RecordState)]
         numbers = [f"lists:{kind.value}" for kind in ListKind]
         self._all(
             lambda pipe: (
@@ -262,6 +267,11 @@ class RedisState(RedisBases, RedisDueList, RedisLists):
             self._ask(lambda client: client.hdel(key, name))
         else:
             self._ask(lambda client: client.hset(key, name, value))
+
+    def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
+        """See `StateStore.note`."""
+        set_mark = Part("redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])", (self._key("marks"),), (mark, value))
+        self._scripts([set_mark, *([self._count_part(counts)] if counts else [])])
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """See `StateStore.slot_since`."""
