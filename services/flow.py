@@ -134,7 +134,7 @@ def cleanup() -> dict[str, Any]:
 
     wired = wiring()
     counted = count_slots(wired)
-    wired.state.note("slots", json.dumps({**counted, "at": wired.now()}), REQUESTS.take())
+    wired.state.note("cleaned", json.dumps({**counted, "at": wired.now()}), REQUESTS.take())
     return {"summary": counted | {"journal_entries_dropped": wired.state.cleanup()} | _not_written(wired)}
 
 

@@ -12,7 +12,7 @@ from services.state_types import ListKind, RecordState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MARKS = ("ticked", "pass", "slots")
+_MARKS = ("ticked", "pass", "cleaned")
 _COUNTED_BY_PASS = ("writes", "values_to_espocrm", "values_to_advoware")
 
 

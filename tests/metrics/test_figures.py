@@ -100,7 +100,7 @@ def test_records_lists_and_withheld_removals(state: RedisFigures) -> None:
 def test_slots_and_the_last_pass(state: RedisFigures, clock: Clock) -> None:
     state.set_slot_report(1, {"above_limit": True, "with_text": []})
     state.set_slot_report(2, {"above_limit": False, "with_text": [7]})
-    state.note("slots", json.dumps({"slots": 9, "surplus": 2, "at": clock.now}), {})
+    state.note("cleaned", json.dumps({"slots": 9, "surplus": 2, "at": clock.now}), {})
     state.count(writes=5, values_to_espocrm=3)
     state.set_mark("pass", json.dumps({"begun": str(clock.now), "total": 200, "writes": 1, "values_to_espocrm": 3}))
     state.note("ticked", f"{clock.now:.0f}", {"ticks:done": 1})
