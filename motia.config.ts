@@ -16,6 +16,8 @@ import { forgetOldTraces } from './gate/old-traces.ts'
 import { LivingCronLock } from './gate/cron-lock.ts'
 import { installGate, isOwnPage } from './gate/gate.ts'
 import { readSettings, type Settings } from './gate/settings.ts'
+import { GateTally } from './gate/tally.ts'
+import { installWatch } from './gate/watch.ts'
 
 // Motia answers an error in here with a warning and goes on without the gate: so it ends the process instead.
 function settingsOrExit(): Settings {
@@ -36,7 +38,13 @@ function configure() {
     redis: { useMemoryServer: false, ...redis },
     adapters: { events, cron: new LivingCronLock(redis) },
     plugins: [observabilityPlugin, statesPlugin, endpointPlugin, logsPlugin, bullmqPlugin],
-    app: (app) => installGate(app, settings, () => events.connection.status === 'ready', bell(events.connection)),
+    app: (app) => {
+      const redis = events.connection
+      const tally = new GateTally(redis)
+      installWatch(app, settings, redis)
+      app.use('/webhooks', tally.answers)
+      installGate(app, settings, () => redis.status === 'ready', tally.counted(bell(redis)))
+    },
     streamAuth: {
       contextSchema: { type: 'object', properties: {} },
       authenticate: ({ headers }) => {

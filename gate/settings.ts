@@ -13,6 +13,10 @@ export interface Settings {
   webhookSecrets: ReadonlyMap<string, string>
   /** KOMM_API_TOKEN; '' lets nobody in. */
   apiToken: string
+  /** KOMM_METRICS_TOKEN, else KOMM_API_TOKEN: for GET /metrics. */
+  metricsToken: string
+  /** KOMM_HEALTH_SECONDS: with a last run of reconcile older than this GET /health says 503. */
+  healthSeconds: number
   /** KOMM_WEBHOOK_MAX_BYTES: the largest webhook body that is read, in bytes. */
   maxBytes: number
   /** KOMM_STEP_CONCURRENCY: step processes at a time and step (each is a Python process of its own). */
@@ -26,6 +30,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return {
     webhookSecrets: readSecrets(env.ESPOCRM_WEBHOOK_SECRETS ?? ''),
     apiToken: (env.KOMM_API_TOKEN ?? '').trim(),
+    metricsToken: (env.KOMM_METRICS_TOKEN ?? '').trim() || (env.KOMM_API_TOKEN ?? '').trim(),
+    healthSeconds: readPositive(env, 'KOMM_HEALTH_SECONDS', 300),
     maxBytes: readPositive(env, 'KOMM_WEBHOOK_MAX_BYTES', 1024 * 1024),
     concurrency: readPositive(env, 'KOMM_STEP_CONCURRENCY', 2),
     workbench: !env.MOTIA_DOCKER_DISABLE_WORKBENCH,

@@ -1,4 +1,4 @@
-"""Writes the pages under `docs/` that are made from the code: decision table, command line, notices. They can't go stale.
+"""Writes the pages under `docs/` that are made from the code, so that they can't go stale: tables, commands, metrics.
 
 python_modules/bin/python scripts/generate_docs.py            writes them
 python_modules/bin/python scripts/generate_docs.py --check    only says whether they are current (exit code 1: stale)
@@ -15,6 +15,7 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # run as a program, this file's folder is on the path instead of the project
 
 from scripts.cli_page import cli_page  # noqa: E402
+from scripts.metrics_page import metrics_page  # noqa: E402
 from scripts.notices_page import notices_page  # noqa: E402
 from services.kommunikation_mapper import KINDS, NEW_KZ_OF_TYPE, TOP_LEVEL_KZ  # noqa: E402
 from services.kommunikation_rules import SENDING_ROWS, VALVE_VALUES  # noqa: E402
@@ -23,6 +24,7 @@ from services.kommunikation_types import Art  # noqa: E402
 
 DECISION_TABLE = ROOT / "docs" / "decision-table.md"
 CLI = ROOT / "docs" / "cli.md"
+METRICS = ROOT / "docs" / "metrics.md"
 NOTICES = ROOT / "docs" / "notices.md"
 
 ARRAYS = {Art.EMAIL: "`emailAddressData`", Art.PHONE: "`phoneNumberData`"}
@@ -103,7 +105,7 @@ def decision_table() -> str:
     return HEAD + "\n".join(lines) + "\n" + FOOT + "\n".join(kinds + tail)
 
 
-PAGES = {DECISION_TABLE: decision_table, CLI: cli_page, NOTICES: notices_page}
+PAGES = {DECISION_TABLE: decision_table, CLI: cli_page, METRICS: metrics_page, NOTICES: notices_page}
 
 
 def main() -> int:

@@ -7,9 +7,13 @@ killed process or a failed system delays a change and never loses it. A key of t
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from services.errors import SyncError
 from services.flow_batch import Batch, Outcome
 from services.flow_events import GRACE_SECONDS, betnr_key, checked, events_of, parsed
 from services.flow_pass import (
@@ -25,6 +29,7 @@ from services.flow_pass import (
 from services.flow_wiring import Wiring, wiring
 from services.notice_kind import NoticeKind
 from services.state_forms import noticed_id
+from services.tally import REQUESTS, failure_counts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -106,6 +111,19 @@ def notify(data: Any) -> dict[str, Any]:
 def reconcile() -> dict[str, Any]:
     """One tick: a full pass where one is wanted; else changes in EspoCRM, a piece of the walk, and what is due."""
     wired = wiring()
+    counts = Counter({"ticks:done": 1})
+    try:
+        return _tick(wired)
+    except SyncError as error:
+        counts = Counter({"ticks:failed": 1}) + failure_counts(error)
+        raise
+    finally:
+        with suppress(SyncError):
+            # Also after a failure: cron is at work, which is what GET /health asks (gate/watch.ts).
+            wired.state.note("ticked", f"{wired.now():.0f}", counts + REQUESTS.take())
+
+
+def _tick(wired: Wiring) -> dict[str, Any]:
     started = begin_pass(wired)
     if started is not None:
         number, ids = started
@@ -140,6 +158,7 @@ def cleanup() -> dict[str, Any]:
         from services.flow_notices import tell_again
 
         told["notices_checked"] = tell_again(wired)
+    wired.state.note("cleaned", json.dumps({**counted, "at": wired.now()}), REQUESTS.take())
     return {"summary": counted | {"journal_entries_dropped": wired.state.cleanup()} | told | _not_written(wired)}
 
 

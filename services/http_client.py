@@ -33,6 +33,7 @@ from services.errors import (
     Unreachable,
     Validation,
 )
+from services.tally import REQUESTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,15 +160,17 @@ class HttpClient:
             raise RateLimited(text, system=self.system, retry_after=self._limit.pause_left() or None)
         from services.lean_httpx import httpx
 
-        trouble, pause = False, None
+        trouble, pause, status = False, None, None
         try:
             answer = self._exchange(call, limit)
+            status = answer.status
             trouble = answer.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
             pause = retry_after(answer.headers.get("retry-after", "")) if trouble else None
         except httpx.TimeoutException:
             trouble = True
             raise
         finally:
+            REQUESTS.request(self.system, status)
             self._limit.leave(begun, trouble=trouble, pause=pause)
         return answer
 

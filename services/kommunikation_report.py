@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,7 @@ class Report:
             "writes": self.writes,
             "values_to_espocrm": self.values_to_espocrm,
             "values_to_advoware": values_to_advoware,
+            **Counter(f"writes:{told['system']}:{told['operation']}" for told in self.journal),
         }
 
     def result(self, last: Plan) -> dict[str, Any]:

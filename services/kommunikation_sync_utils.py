@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from services.errors import InvalidInput, NeedsPerson, RecordProblem, SyncError
@@ -20,8 +22,10 @@ from services.kommunikation_run import Memory, Run
 from services.kommunikation_table import ConflictPolicy, Direction
 from services.kommunikation_writer import is_for_advoware
 from services.state import MemoryState, RecordState, RecordStatus, RunEnd
+from services.tally import REQUESTS, failure_counts, run_counts, value_failures
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Mapping
 
     from services.advoware_service import AdvowareService
@@ -111,7 +115,7 @@ class KommunikationSyncManager:
             seen["removals"], seen["linked"] = plan.removals, plan.linked
             return plan
 
-        return self._work(report, Rules(self._policy), look, reading=reading) | seen
+        return self._work(report, Rules(self._policy), look, name="look", reading=reading) | seen
 
     def _run(
         self, report: Report, rules: Rules, kind: type[AnyRun], expected: str = "", reading: Reading | None = None
@@ -138,19 +142,28 @@ class KommunikationSyncManager:
         expected: str = "",
         kind: type[Run] = Run,
         reading: Reading | None = None,
+        name: str = "sync",
     ) -> dict[str, Any]:
-        finished = False
+        begun, finished = time.perf_counter(), False
         with self._state.acquire(report.espo_id) as lease:
             report.run = f"{report.espo_id}.{lease.fence}"
             try:
                 run = self._run(report, rules, kind, expected, reading)
                 plan = work(run, lease)
                 result = report.result(plan)
-                if self._state.finish(lease, _end(report, plan, result, run.base, run.rest)):
+                end = _end(report, plan, result, run.base, run.rest)
+                outcome = "written" if report.writes and not report.errors else end.status.state.value
+                counts = run_counts(name, outcome, time.perf_counter() - begun) + _noted(report)
+                if self._state.finish(lease, replace(end, counts={**end.counts, **counts})):
                     result["news"] = True  # for the flow: there may be something to tell staff in EspoCRM
                 finished = True
             except SyncError as error:
-                self._remember_failure(report, error)
+                outcome = "parked" if _needs_person(error) else "postponed"
+                self._remember_failure(report, error, run_counts(name, outcome, time.perf_counter() - begun))
+                raise
+            except Exception as error:
+                with suppress(SyncError):
+                    self._state.count(**run_counts(name, "bug", time.perf_counter() - begun), **failure_counts(error))
                 raise
             finally:
                 if not finished:
@@ -162,15 +175,15 @@ class KommunikationSyncManager:
             self._state.journal(report.espo_id, report.journal)
             self._state.count(**report.counts)
 
-    def _remember_failure(self, report: Report, error: SyncError) -> None:
+    def _remember_failure(self, report: Report, error: SyncError, counts: Counter[str]) -> None:
         if error.system == "Redis":
             return
-        needs_person = isinstance(error, NeedsPerson) and error.counts_against_record
         if isinstance(error, RecordProblem) and error.cause == "missing in EspoCRM":
             self._state.register_link(report.espo_id, None)
-        state = RecordState.PARKED if needs_person else RecordState.FAILED
+        state = RecordState.PARKED if _needs_person(error) else RecordState.FAILED
         cause = f"{error.cause}: {error}" if isinstance(error, RecordProblem) else str(error)
-        self._state.set_status(report.espo_id, RecordStatus(report.betnr or None, state, cause))
+        status = RecordStatus(report.betnr or None, state, cause)
+        self._state.set_status(report.espo_id, status, counts + failure_counts(error) + REQUESTS.take())
 
 
 def detect_kommunikation_changes(old_bet: Mapping[str, Any], new_bet: Mapping[str, Any]) -> bool:
@@ -206,6 +219,18 @@ def detect_espocrm_kommunikation_changes(old_data: Mapping[str, Any], new_data: 
 def _as_set(items: list[Any]) -> set[str]:
     # Not by `repr`, in which every masked value looks like any other.
     return {json.dumps(item, sort_keys=True) for item in items}
+
+
+def _needs_person(error: SyncError) -> bool:
+    return isinstance(error, NeedsPerson) and error.counts_against_record
+
+
+def _noted(report: Report) -> Counter[str]:
+    """What else a run that got through adds to the counters of the metrics."""
+    refused = value_failures("espocrm", len(report.to_espocrm_errors)) + value_failures(
+        "advoware", len(report.to_advoware_errors)
+    )
+    return refused + REQUESTS.take()
 
 
 def _end(report: Report, plan: Plan, result: Mapping[str, Any], base: Base | None, rest: Rest | None) -> RunEnd:

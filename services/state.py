@@ -161,8 +161,8 @@ class StateStore(Protocol):
         Such keys wait for hours: whoever rests while others wait must not rest for them.
         """
 
-    def set_status(self, espo_id: str, status: RecordStatus) -> None:
-        """Remember how the record stands."""
+    def set_status(self, espo_id: str, status: RecordStatus, counts: Mapping[str, int] | None = None) -> None:
+        """Remember how the record stands; add to counters."""
 
     def status(self, espo_id: str) -> RecordStatus | None:
         """Tell how the record stood after its last run; None if it had none."""
@@ -231,6 +231,9 @@ class StateStore(Protocol):
 
     def set_mark(self, name: str, value: str | None) -> None:
         """Set a small named value; None removes it."""
+
+    def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
+        """Set a mark and add to counters."""
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """Tell since when each of these slots is known to be empty; others of this Beteiligter are forgotten."""

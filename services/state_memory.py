@@ -29,6 +29,7 @@ from services.state_forms import (
 from services.state_memory_due import MemoryDueList
 from services.state_memory_told import MemoryTold
 from services.state_types import Lease, ListKind, RecordState, RecordStatus, Waiting
+from services.tally import LEASE_BUSY
 from services.token_cache import ProcessTokenCache
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class MemoryState(MemoryTold):
         """See `StateStore.acquire`."""
         with self._lock:
             if espo_id in self._held:
+                self._counters[LEASE_BUSY] += 1
                 raise LeaseBusy(f"Another worker has record {espo_id}.")
             self._fence += 1
             self._held[espo_id] = MemoryLease(self._held, espo_id, self._fence)
@@ -114,12 +116,10 @@ class MemoryState(MemoryTold):
             self._rests.pop(lease.espo_id, None)
             if end.rest is not None and self.keeps_base:
                 self._rests[lease.espo_id] = end.rest
-            self.set_status(lease.espo_id, end.status)
+            self.set_status(lease.espo_id, end.status, end.counts)
             self.set_lists(lease.espo_id, conflicts=end.conflicts, held_back=end.held_back, notices=end.notices)
             if end.journal:
                 self.journal(lease.espo_id, end.journal)
-            if end.counts:
-                self.count(**end.counts)
             lists = (end.conflicts, end.held_back, end.notices)
             news = self._note_open(lease.espo_id, end.status, *lists, wrote=bool(end.journal), delay=TELL_SECONDS)
             lease.release()
@@ -216,11 +216,13 @@ class MemoryState(MemoryTold):
         """See `StateStore.link_count`."""
         return len(self._links)
 
-    def set_status(self, espo_id: str, status: RecordStatus) -> None:
+    def set_status(self, espo_id: str, status: RecordStatus, counts: Mapping[str, int] | None = None) -> None:
         """See `StateStore.set_status`."""
-        self._statuses[espo_id] = status_to_json(status, self._clock())
-        if status.state is RecordState.PARKED:
-            self._note_open(espo_id, status)
+        with self._lock:
+            self._statuses[espo_id] = status_to_json(status, self._clock())
+            self._counters.update(counts or {})
+            if status.state is RecordState.PARKED:
+                self._note_open(espo_id, status)
 
     def status(self, espo_id: str) -> RecordStatus | None:
         """See `StateStore.status`."""
@@ -359,6 +361,12 @@ class MemoryState(MemoryTold):
             self._marks.pop(name, None)
             if value is not None:
                 self._marks[name] = value
+
+    def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
+        """See `StateStore.note`."""
+        with self._lock:
+            self._marks[mark] = value
+            self._counters.update(counts)
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """See `StateStore.slot_since`."""

@@ -16,6 +16,7 @@
 | `told:<espo id>` | hash: digest of a cause -> the notice in EspoCRM (kind, id, topic) |
 | `told` | hash: espo id -> digest of what is open, to see a change |
 | `status`, `status:<state>` | hash: espo id -> JSON; set of the espo ids in that state |
+| `withheld` | set of the espo ids whose removals wait for a release |
 | `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |
 | `token:<digest>` | access token of Advoware; runs out with it |
 | `secret` | key of the digests, made once |
@@ -87,11 +88,13 @@ redis.call('HSET', KEYS[2], 'espo_id', pairs_[#pairs_ - 1], 'betnr', pairs_[#pai
 return pairs_
 """
 
-# KEYS: the statuses, the set of the record's state, the sets of the others. ARGV: the record, its status.
+# KEYS: the statuses, the records with withheld removals, the set of the record's state, the sets of the others.
+# ARGV: the record, its status, 'SADD' or 'SREM' where the run knows whether removals are withheld, else ''.
 SET_STATUS = """
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('SADD', KEYS[2], ARGV[1])
-for i = 3, #KEYS do redis.call('SREM', KEYS[i], ARGV[1]) end
+if ARGV[3] ~= '' then redis.call(ARGV[3], KEYS[2], ARGV[1]) end
+redis.call('SADD', KEYS[3], ARGV[1])
+for i = 4, #KEYS do redis.call('SREM', KEYS[i], ARGV[1]) end
 """
 
 COUNT = "for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end"
@@ -192,17 +195,19 @@ class RedisState(RedisRests, RedisTold, RedisLists):
         """See `StateStore.link_count`."""
         return int(self._ask(lambda client: client.zcard(self._key("links"))))
 
-    def set_status(self, espo_id: str, status: RecordStatus) -> None:
+    def set_status(self, espo_id: str, status: RecordStatus, counts: Mapping[str, int] | None = None) -> None:
         """See `StateStore.set_status`."""
-        parts = [self._status_part(espo_id, status)]
+        parts = [self._status_part(espo_id, status), *([self._count_part(counts)] if counts else [])]
         if self.tells and status.state is RecordState.PARKED:
             parts.append(self._tell_part(espo_id, self._digest_of(what_is_open(status))))
         self._scripts(parts)
 
     def _status_part(self, espo_id: str, status: RecordStatus) -> Part:
         states = (status.state, *(state for state in RecordState if state is not status.state))
-        keys = (self._key("status"), *(self._key(f"status:{state.value}") for state in states))
-        return Part(SET_STATUS, keys, (espo_id, status_to_json(status, self._clock())))
+        names = ("status", "withheld", *(f"status:{state.value}" for state in states))
+        withheld = {None: "", 0: "SREM"}.get(status.counts.get("withheld"), "SADD")
+        keys = [self._key(name) for name in names]
+        return Part(SET_STATUS, keys, (espo_id, status_to_json(status, self._clock()), withheld))
 
     def finish(self, lease: Lease, end: RunEnd) -> bool:
         """See `StateStore.finish`."""
@@ -243,7 +248,7 @@ class RedisState(RedisRests, RedisTold, RedisLists):
 
     def _drop_record(self, espo_id: str) -> None:
         self._forget_told(espo_id)
-        indexes = [f"status:{state.value}" for state in RecordState]
+        indexes = ["withheld", *(f"status:{state.value}" for state in RecordState)]
         numbers = [f"lists:{kind.value}" for kind in ListKind]
         self._all(
             lambda pipe: (
@@ -289,6 +294,11 @@ class RedisState(RedisRests, RedisTold, RedisLists):
             self._ask(lambda client: client.hdel(key, name))
         else:
             self._ask(lambda client: client.hset(key, name, value))
+
+    def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
+        """See `StateStore.note`."""
+        set_mark = Part("redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])", (self._key("marks"),), (mark, value))
+        self._scripts([set_mark, *([self._count_part(counts)] if counts else [])])
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """See `StateStore.slot_since`."""

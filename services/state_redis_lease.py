@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 # The number is kept above the one stored with the base, in case the counter alone was lost.
 ACQUIRE = """
 local holder = redis.call('GET', KEYS[1])
-if holder and holder ~= ARGV[1] then return {0} end
+if holder and holder ~= ARGV[1] then
+  redis.call('HINCRBY', KEYS[6], 'lease_busy', 1)
+  return {0}
+end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local fence = redis.call('INCR', KEYS[2])
 local stored = tonumber(redis.call('HGET', KEYS[3], 'fence') or '0')
@@ -124,7 +127,8 @@ class LeaseKeeper(RedisPart):
         """Take a lease and keep it renewed."""
         token = secrets.token_hex(16)
         until = time.monotonic() + self._seconds
-        keys = (self.lease_key(espo_id), self._key("fence"), base_key, self._key("links"), self._key("secret"))
+        shared = (self._key(name) for name in ("links", "secret", "counters"))
+        keys = (self.lease_key(espo_id), self._key("fence"), base_key, *shared)
         fence, *read = self._script(ACQUIRE, keys, (token, int(self._seconds * 1000), espo_id))
         if not fence:
             raise LeaseBusy(f"Another worker has record {espo_id}.")

@@ -57,8 +57,10 @@ def main(report: Path, *, brief: bool) -> None:
                 client = redis.from_url(stack.env["REDIS_URL"])
                 story = Story(canaries, people, staff, http, client, stack.env)
                 story.tell_briefly() if brief else story.tell()
+                bearer = {"Authorization": f"Bearer {stack.env['KOMM_API_TOKEN']}"}
+                watched = [http.get("/metrics", headers=bearer).raise_for_status().content, http.get("/health").content]
             stack.drop(stack.children[-1])  # Motia: from here on nothing changes any more
-            found = list(redis_keys(client))
+            found = [*redis_keys(client), Place("metrics and health", "/metrics", b"\n".join(watched))]
         finally:
             stack.stop()
     found += redis_history(RUNTIME / "redis")

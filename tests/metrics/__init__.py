@@ -1,0 +1,1 @@
+"""Metrics as a real Prometheus parser reads them."""
