@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from services.errors import LeaseBusy, NeedsPerson, RecordProblem, SyncError
 from services.kommunikation_rest import read_both, rest_text
 from services.state_forms import PAUSE_SECONDS, noticed_id
 from services.state_types import RecordState, RecordStatus, Waiting
+from services.tally import REQUESTS, run_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,6 +38,7 @@ class Outcome:
     result: dict[str, Any] | None = field(default=None, repr=False)
     resting: bool = False
     """Whether both sides showed what `rest` tells, so that nothing was compared."""
+    seconds: float = 0.0
 
 
 class Batch:
@@ -107,8 +110,10 @@ class Batch:
         if self._down is not None or time.monotonic() > self._until:
             self._put_off(outcome.espo_id, str(self._down or "no time left in this step"), counts=False)
             return
+        begun = time.perf_counter()
         try:
             outcome.result = work(outcome)
+            outcome.seconds = time.perf_counter() - begun
         except SyncError as error:
             self._failed(outcome, error)
         except Exception as error:  # noqa: BLE001 - a bug in one record must not stop the others; its text may hold values
@@ -160,11 +165,13 @@ class Batch:
         """Takes records off the due list that are through. One with errors of single values stays on it."""
         through: dict[str, str] = {}
         resting: dict[str, Waiting] = {}
+        counts: Counter[str] = Counter()
         for outcome in outcomes:
             if outcome.result is None:
                 continue
             if outcome.resting:
                 resting[outcome.espo_id] = Waiting(outcome.token, outcome.rest)
+                counts += run_counts("look", RecordState.EQUAL.value, outcome.seconds)
                 continue
             errors = outcome.result["advoware_to_espocrm"]["errors"] + outcome.result["espocrm_to_advoware"]["errors"]
             if errors:
@@ -173,7 +180,7 @@ class Batch:
             elif outcome.token:
                 through[outcome.espo_id] = outcome.token
         self._state.settle_all(through)
-        if busy := self._state.settle_resting(resting):
+        if busy := self._state.settle_resting(resting, counts + REQUESTS.take() if resting else counts):
             # Whoever has the record, or had it while it was read, may have read it before this change.
             self._state.ring(busy, delay=BUSY_SECONDS)
             self._count(postponed=len(busy))

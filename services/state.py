@@ -121,11 +121,12 @@ class StateStore(Protocol):
         It is at rest while nobody has saved a base, or failed, since a run ended so, and nobody else has its Beteiligter.
         """
 
-    def settle_resting(self, seen: Mapping[str, Waiting]) -> list[str]:
+    def settle_resting(self, seen: Mapping[str, Waiting], counts: Mapping[str, int]) -> list[str]:
         """Settle records whose both sides showed what their `rest` tells, and note in their status when that was.
 
         Nobody held a lease meanwhile. Gives those that a worker has now, or has had since: they are as they were. A worker
         saves a base before it writes, so its writing shows here, also where it began after both sides were read.
+        `counts`: for the counters.
         """
 
     def settle(self, key: str, token: str) -> bool:

@@ -137,10 +137,11 @@ class MemoryState(MemoryTold):
         alone = rest is not None and MemoryState.espo_ids(self, [rest.betnr])[rest.betnr] == (espo_id,)
         return rest if alone and status is not None and status.state is RecordState.EQUAL else None
 
-    def settle_resting(self, seen: Mapping[str, Waiting]) -> list[str]:
+    def settle_resting(self, seen: Mapping[str, Waiting], counts: Mapping[str, int]) -> list[str]:
         """See `StateStore.settle_resting`."""
         busy = []
         with self._lock:
+            self._counters.update(counts)
             for espo_id, one in seen.items():
                 status = MemoryState.status(self, espo_id)
                 if self._is_held(espo_id) or status is None or self._rest_of(espo_id) != one.rest:

@@ -97,8 +97,6 @@ redis.call('SADD', KEYS[3], ARGV[1])
 for i = 4, #KEYS do redis.call('SREM', KEYS[i], ARGV[1]) end
 """
 
-COUNT = "for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end"
-
 SLOT_SINCE = """
 local empty = {}
 for i = 2, #ARGV do
@@ -197,7 +195,7 @@ class RedisState(RedisRests, RedisTold, RedisLists):
 
     def set_status(self, espo_id: str, status: RecordStatus, counts: Mapping[str, int] | None = None) -> None:
         """See `StateStore.set_status`."""
-        parts = [self._status_part(espo_id, status), *([self._count_part(counts)] if counts else [])]
+        parts = [self._status_part(espo_id, status), *self._counting(counts or {})]
         if self.tells and status.state is RecordState.PARKED:
             parts.append(self._tell_part(espo_id, self._digest_of(what_is_open(status))))
         self._scripts(parts)
@@ -217,8 +215,7 @@ class RedisState(RedisRests, RedisTold, RedisLists):
             parts.append(lists)
         if end.journal:
             parts.append(self._journal_part(espo_id, end.journal))
-        if end.counts:
-            parts.append(self._count_part(end.counts))
+        parts += self._counting(end.counts)
         if self.tells:
             digest = self._digest_of(what_is_open(end.status, end.conflicts, end.held_back, end.notices))
             parts.append(self._tell_part(espo_id, digest, wrote=bool(end.journal), delay=TELL_SECONDS))
@@ -271,11 +268,7 @@ class RedisState(RedisRests, RedisTold, RedisLists):
     def count(self, **increments: int) -> None:
         """See `StateStore.count`."""
         if increments:
-            self._scripts([self._count_part(increments)])
-
-    def _count_part(self, increments: Mapping[str, int]) -> Part:
-        pairs = [part for pair in increments.items() for part in pair]
-        return Part(COUNT, (self._key("counters"),), pairs)
+            self._scripts(self._counting(increments))
 
     def counters(self) -> dict[str, int]:
         """See `StateStore.counters`."""
@@ -298,7 +291,7 @@ class RedisState(RedisRests, RedisTold, RedisLists):
     def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
         """See `StateStore.note`."""
         set_mark = Part("redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])", (self._key("marks"),), (mark, value))
-        self._scripts([set_mark, *([self._count_part(counts)] if counts else [])])
+        self._scripts([set_mark, *self._counting(counts)])
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """See `StateStore.slot_since`."""

@@ -12,7 +12,7 @@ from services.lean_redis import redis
 from services.state_seal import OpenSeal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from redis.client import Pipeline
 
@@ -47,6 +47,9 @@ def chained(scripts: Iterable[str]) -> str:
     """One script of several: each sees its own share under the names KEYS and ARGV."""
     functions = (f"function(KEYS, ARGV)\n{lua}\nend" for lua in scripts)
     return f"local parts = {{\n{','.join(functions)}\n}}\n{_DRIVER}"
+
+
+COUNT = "for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end"
 
 
 class RedisPart:
@@ -86,6 +89,11 @@ class RedisPart:
 
         answers: list[Any] = self._ask(question)
         return answers
+
+    def _counting(self, increments: Mapping[str, int]) -> list[Part]:
+        """Adds to counters, as part of another script; nothing to add, no part."""
+        pairs = [part for pair in increments.items() for part in pair]
+        return [Part(COUNT, (self._key("counters"),), pairs)] if pairs else []
 
     def _scripts(self, parts: Sequence[Part]) -> list[Any]:
         """Run several scripts as one, in one round trip; where the first one gives 0, it alone. Gives their answers."""

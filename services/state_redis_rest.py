@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from services.state_forms import rest_from_text, rest_to_text
 from services.state_redis_due import SETTLE_ONE, RedisDueList
 from services.state_redis_lease import RedisBases
+from services.state_redis_part import Part
 from services.state_types import RecordState, Waiting
 
 if TYPE_CHECKING:
@@ -78,11 +79,12 @@ class RedisRests(RedisBases, RedisDueList):
             self._secret = secret.encode()
         return {key: Waiting(token, rest_from_text(rest)) for key, token, rest in zip(keys, tokens, rests, strict=True)}
 
-    def settle_resting(self, seen: Mapping[str, Waiting]) -> list[str]:
+    def settle_resting(self, seen: Mapping[str, Waiting], counts: Mapping[str, int]) -> list[str]:
         """See `StateStore.settle_resting`."""
         if not seen:
             return []
         records = [name for one in seen for name in (self._base_key(one), self._leases.lease_key(one))]
         names = (*self._settle_keys, self._key("links"), self._equal_key, self._key("status"), *records)
         told = [part for key, one in seen.items() for part in (key, one.token, rest_to_text(one.rest))]
-        return list(self._script(SETTLE_RESTING, names, (f"{self._clock():.6f}", *told)))
+        parts = [Part(SETTLE_RESTING, names, (f"{self._clock():.6f}", *told)), *self._counting(counts)]
+        return list(self._scripts(parts)[0])

@@ -64,7 +64,7 @@ def test_a_rest_ends_when_what_it_rests_on_does(resting: StateStore, happens: Ca
     happens(resting)
     assert rest_of(resting) is None
     resting.ring(["r1"])
-    assert resting.settle_resting(seen) == ["r1"]
+    assert resting.settle_resting(seen, {}) == ["r1"]
     assert [one.key for one in resting.due_entries(9)] == ["r1"]
 
 
@@ -79,7 +79,7 @@ def test_the_lease_tells_what_was_known_of_the_rest(resting: StateStore) -> None
 def test_a_record_at_rest_is_settled_and_its_status_tells_when(resting: StateStore, clock: Clock) -> None:
     resting.ring(["r1"], delay=5)
     clock.advance(30)
-    assert resting.settle_resting(resting.waiting(["r1"])) == []
+    assert resting.settle_resting(resting.waiting(["r1"]), {}) == []
     assert resting.due_entries(9) == []
     assert resting.status("r1") == RecordStatus(4711, RecordState.EQUAL, at=clock())
     assert rest_of(resting) == REST
@@ -89,25 +89,25 @@ def test_what_rang_while_it_was_looked_at_stays_due(resting: StateStore) -> None
     resting.ring(["r1"])
     seen = resting.waiting(["r1"])
     resting.ring(["r1"])
-    assert resting.settle_resting(seen) == []
+    assert resting.settle_resting(seen, {}) == []
     assert [one.key for one in resting.due_entries(9)] == ["r1"]
 
 
 def test_nobody_settles_a_record_that_a_worker_has(resting: StateStore) -> None:
     resting.ring(["r1"])
     with resting.acquire("r1"):
-        assert resting.settle_resting(resting.waiting(["r1"])) == ["r1"]
+        assert resting.settle_resting(resting.waiting(["r1"]), {}) == ["r1"]
     assert [one.key for one in resting.due_entries(9)] == ["r1"]
 
 
 def test_a_record_nobody_rang_for_is_not_made_due_by_being_looked_at(resting: StateStore) -> None:
     seen = resting.waiting(["r1"])
     assert seen == {"r1": Waiting("", REST)}
-    assert resting.settle_resting(seen) == []
+    assert resting.settle_resting(seen, {}) == []
     assert resting.due_entries(9) == []
 
 
 def test_of_nothing_nothing_is_asked(store: StateStore) -> None:
     assert store.waiting([]) == {}
-    assert store.settle_resting({}) == []
+    assert store.settle_resting({}, {}) == []
     assert store.waiting(["r9"]) == {"r9": Waiting("", None)}
