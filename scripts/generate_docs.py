@@ -1,4 +1,4 @@
-"""Writes the pages under `docs/` that are made from the code, so that they can't go stale: tables, commands, metrics.
+"""Writes what is made from the code under `docs/`, so that it can't go stale: tables, commands, metrics, pictures.
 
 python_modules/bin/python scripts/generate_docs.py            writes them
 python_modules/bin/python scripts/generate_docs.py --check    only says whether they are current (exit code 1: stale)
@@ -17,6 +17,8 @@ if str(ROOT) not in sys.path:
 from scripts.cli_page import cli_page  # noqa: E402
 from scripts.metrics_page import metrics_page  # noqa: E402
 from scripts.notices_page import notices_page  # noqa: E402
+from scripts.pictures import PAGE as ARCHITECTURE  # noqa: E402
+from scripts.pictures import architecture_page  # noqa: E402
 from services.kommunikation_mapper import KINDS, NEW_KZ_OF_TYPE, TOP_LEVEL_KZ  # noqa: E402
 from services.kommunikation_rules import SENDING_ROWS, VALVE_VALUES  # noqa: E402
 from services.kommunikation_table import TABLE, Act, ConflictPolicy, EspoIs, Row  # noqa: E402
@@ -105,7 +107,13 @@ def decision_table() -> str:
     return HEAD + "\n".join(lines) + "\n" + FOOT + "\n".join(kinds + tail)
 
 
-PAGES = {DECISION_TABLE: decision_table, CLI: cli_page, METRICS: metrics_page, NOTICES: notices_page}
+PAGES = {
+    DECISION_TABLE: decision_table,
+    CLI: cli_page,
+    METRICS: metrics_page,
+    NOTICES: notices_page,
+    ARCHITECTURE: architecture_page,
+}
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.pictures import configs, imports, topics
 from services.kommunikation_table import TABLE
 from services.notice_texts import TEXTS, title_of
 
@@ -32,3 +33,15 @@ def test_every_notice_stands_on_its_page_with_what_to_do() -> None:
         assert found, topic
         section = section.partition("\n### ")[0]
         assert all(f". {step}\n" in section for step in text.steps)
+
+
+def test_the_pure_core_imports_nothing_of_the_world_outside() -> None:
+    found = imports()
+    assert ("flow", "store") in found, "the imports are read"
+    assert {pair for pair in found if pair[0] == "pure core"} == set()
+
+
+def test_every_topic_has_a_sender_and_a_receiver() -> None:
+    sent = {topic for one in configs() for topic, _ in topics(one, "emits", "virtualEmits")}
+    heard = {topic for one in configs() for topic, _ in topics(one, "subscribes", "virtualSubscribes")}
+    assert sent == heard
