@@ -6,6 +6,7 @@ The numbers follow from what has to be asked; each is explained where it stands.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -157,6 +158,26 @@ def test_a_change_for_espocrm_costs_the_marker_and_what_was_proved_more(budget: 
     told = budget.step("sync_to_espocrm", event["data"])
     # Begin, announcement, the checks before PUT and marker, the note of what was proved in between, end; the event's five.
     assert told.trips == 6 + 5
+
+
+def test_notices_cost_an_unchanged_record_nothing_whether_or_not_something_is_open(budget: Budget) -> None:
+    quiet, held = pair(budget), budget.sandbox.pair(entry("0511 123 Durchwahl 4"))
+    telling = replace(budget, env={**budget.env, "KOMM_NOTICES": "task"})
+    settle(budget, quiet, held)
+    first = telling.step("detect_komm_changes", telling.ring(quiet, held))
+    assert [event["data"]["ids"] for event in first.emitted] == [[held.espo_id]]  # new to those who are told now
+    [event] = first.emitted
+    assert event["topic"] == "kommunikation.hinweis"
+    telling.step("notify_hinweis", event["data"])
+    for one in (quiet, held):
+        told = telling.step("detect_komm_changes", telling.ring(one))
+        assert (told.emitted, told.trips) == ([], 2 + 3)
+        assert (
+            told.modules & (HEAVY - {"services.state_memory_due"} | {"services.notices", "services.espocrm_notices"})
+            == set()
+        )
+    again = telling.step("notify_hinweis", event["data"])
+    assert (again.trips, again.modules & (HEAVY | CLIENTS)) == (1, set())
 
 
 # --- processes -------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     advoware, espocrm, port = free_port(), free_port(), motia_port()
     stack = Stack(sandbox_env(advoware, espocrm), runtime=runtime)
     # Both cron steps every few seconds, so that a test can wait for them.
-    stack.env |= {"KOMM_RECONCILE_CRON": "*/2 * * * * *", "KOMM_CLEANUP_CRON": "*/5 * * * * *"}
+    stack.env |= {"KOMM_RECONCILE_CRON": "*/2 * * * * *", "KOMM_CLEANUP_CRON": "*/5 * * * * *", "KOMM_NOTICES": "task"}
     stack.env.pop("MOTIA_DOCKER_DISABLE_WORKBENCH", None)
     sessions: list[int] = []
     try:

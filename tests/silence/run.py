@@ -41,6 +41,7 @@ def main(report: Path, *, brief: bool) -> None:
     advoware, espocrm, port = free_port(), free_port(), motia_port()
     stack = Stack({**sandbox_env(advoware, espocrm), **SHORT, "TMPDIR": str(scratch)})
     stack.env |= {"KOMM_RUNTIME": str(RUNTIME), "KOMM_RECONCILE_CRON": "*/2 * * * * *", "KOMM_CLEANUP_CRON": "*/9 * * * * *"}
+    stack.env["KOMM_NOTICES"] = "task"
     # As in production: what Motia writes is the same, and the Workbench's build cache is the installed packages', not ours.
     stack.env["MOTIA_DOCKER_DISABLE_WORKBENCH"] = "1"
     url = f"http://127.0.0.1:{port}"
