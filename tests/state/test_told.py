@@ -1,4 +1,4 @@
-"""What is open and what was told: the same in memory and in a real Redis. News come once and cost no question of their own."""
+"""What is open and what was told: the same in memory and in a real Redis. News come once."""
 
 # ruff: noqa: D101, D102 - the name of a test is its promise
 
