@@ -92,6 +92,13 @@ def sync(data: Any, direction: str) -> dict[str, Any]:
 def reconcile() -> dict[str, Any]:
     """One tick: a full pass where one is wanted; else changes in EspoCRM, a piece of the walk, and what is due."""
     wired = wiring()
+    told = _tick(wired)
+    # Last: who looks when a tick was there wants to know when one got through.
+    wired.state.note_tick()
+    return told
+
+
+def _tick(wired: Wiring) -> dict[str, Any]:
     started = begin_pass(wired)
     if started is not None:
         number, ids = started
@@ -115,7 +122,9 @@ def cleanup() -> dict[str, Any]:
     from services.flow_slots import count_slots
 
     wired = wiring()
-    return {"summary": count_slots(wired) | {"journal_entries_dropped": wired.state.cleanup()} | _not_written(wired)}
+    counted = count_slots(wired)
+    wired.state.set_mark("slots", str(counted.get("slots", 0)))
+    return {"summary": counted | {"journal_entries_dropped": wired.state.cleanup()} | _not_written(wired)}
 
 
 def _not_written(wired: Wiring) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from services.state_memory import MemoryState
-from services.state_types import LEASE_SECONDS, DueEntry, Lease, ListKind, RecordState, RecordStatus, RunEnd
+from services.state_types import LEASE_SECONDS, DueEntry, Lease, ListKind, RecordState, RecordStatus, RunEnd, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,6 +29,7 @@ __all__ = [
     "RecordState",
     "RecordStatus",
     "RunEnd",
+    "Sample",
     "StateStore",
 ]
 
@@ -185,6 +186,15 @@ class StateStore(Protocol):
 
     def set_mark(self, name: str, value: str | None) -> None:
         """Set a small named value; None removes it."""
+
+    def note_tick(self) -> None:
+        """Remember that `reconcile` was here, and what the counters say this hour (with the mark `slots`, if it is set)."""
+
+    def last_tick(self) -> float | None:
+        """Tell when `reconcile` was here last; None if never."""
+
+    def samples(self) -> list[Sample]:
+        """Give what the counters said at the end of each hour of the last 90 days, oldest first."""
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """Tell since when each of these slots is known to be empty; others of this Beteiligter are forgotten."""

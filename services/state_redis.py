@@ -15,6 +15,8 @@
 | `due:tokens` `due:attempts` `due:causes` `due:parked` `due:rings` | what goes with it |
 | `status`, `status:<state>` | hash: espo id -> JSON; set of the espo ids in that state |
 | `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |
+| `series` | hash: hour -> counters then, for plots |
+| `page:...` | sessions and refused logins of the control page (page/sessions.py) |
 | `token:<digest>` | access token of Advoware; runs out with it |
 | `secret` | key of the digests, made once |
 
@@ -36,6 +38,7 @@ from services.state_redis_due import RedisDueList
 from services.state_redis_lease import RedisBases, RedisLease
 from services.state_redis_lists import RedisLists
 from services.state_redis_part import Part
+from services.state_redis_series import RedisSeries
 from services.state_types import ListKind, RecordState, RecordStatus
 from services.token_cache import RedisTokenCache
 
@@ -96,7 +99,7 @@ return redis.call('HGETALL', KEYS[1])
 """
 
 
-class RedisState(RedisBases, RedisDueList, RedisLists):
+class RedisState(RedisBases, RedisDueList, RedisLists, RedisSeries):
     """A `StateStore` in Redis, shared by all workers. `client` decodes answers; `connect` makes a fitting one."""
 
     @classmethod
