@@ -328,7 +328,8 @@ class MemoryState(MemoryDueList):
     def samples(self) -> list[Sample]:
         """See `StateStore.samples`."""
         with self._lock:
-            return [self._series[hour] for hour in sorted(self._series)]
+            oldest = int(self._clock() // HOUR) - SERIES_HOURS
+            return [self._series[hour] for hour in sorted(self._series) if hour > oldest]
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """See `StateStore.slot_since`."""

@@ -36,8 +36,10 @@ class RedisSeries(RedisPart):
     def samples(self) -> list[Sample]:
         """See `StateStore.samples`."""
         held = self._ask(lambda client: client.hgetall(self._key("series")))
+        oldest = int(self._clock() // HOUR) - SERIES_HOURS
         found = []
         for hour, text in held.items():
             out, into, slots = text.split("|")
-            found.append(Sample(int(hour) * HOUR, int(out), int(into), int(slots) if slots else None))
+            if int(hour) > oldest:
+                found.append(Sample(int(hour) * HOUR, int(out), int(into), int(slots) if slots else None))
         return sorted(found, key=lambda sample: sample.at)
