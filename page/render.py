@@ -42,6 +42,11 @@ def zeit(seconds: float) -> str:
     return moment.strftime("%d.%m.%Y, %H:%M:%S") + ("" if _ZONE else " UTC")
 
 
+def tag(seconds: float) -> str:
+    """A day, by German calendars."""
+    return datetime.fromtimestamp(seconds, UTC).astimezone(_ZONE or UTC).strftime("%d.%m.%Y")
+
+
 def dauer(seconds: float) -> str:
     """So many seconds, in a word or two."""
     seconds = max(0, int(seconds))
@@ -63,6 +68,7 @@ _ENVIRONMENT = Environment(
 _ENVIRONMENT.filters |= {
     "wert": wert,
     "zeit": zeit,
+    "tag": tag,
     "dauer": dauer,
     "zahl": zahl,
     "grund": words.reason,
