@@ -64,7 +64,9 @@ def show_list(visit: Visit) -> Response:
 
 
 def _record(desk: Desk, espo_id: str, name: str) -> dict[str, Any]:
-    entries = [one for one in standing.named(desk.store, espo_id, KINDS[name]) if not one.get("seen")]
+    entries = standing.named(desk.store, espo_id, KINDS[name])
+    if name != "ventil":  # a release lets all go, also what somebody has seen
+        entries = [one for one in entries if not one.get("seen")]
     if KINDS[name] is ListKind.HELD_BACK:
         entries = [one for one in entries if (one["reason"] == WITHHELD) is (name == "ventil")]
     status = desk.store.status(espo_id)

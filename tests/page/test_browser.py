@@ -87,7 +87,8 @@ def test_every_page_is_usable_for_everybody(
             expect(view.locator("main")).to_be_visible()
             assert findings(view) == []
             assert fits(view)
-            picture(view, folder, f"control-{name}-{size}")
+            if name in {"overview", "conflicts", "record"}:
+                picture(view, folder, f"control-{name}-{size}")
         view.get_by_role("button", name="Plan ansehen").click()
         assert findings(view) == []
         view.get_by_label("Beteiligten suchen").fill("Muster")
