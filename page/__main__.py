@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -15,10 +14,9 @@ from services.config import PageSettings, environment
 from services.errors import SyncError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    import socket
 
-    from starlette.applications import Starlette
-
+CONNECTIONS = 200
 END_SECONDS = 3
 """Open live connections are cut after this."""
 
@@ -32,10 +30,14 @@ class _NoTraces(logging.Filter):
         return True
 
 
-@asynccontextmanager
-async def _say_ready(_: Starlette) -> AsyncIterator[None]:
-    print("ready", flush=True)  # noqa: T201 - whoever started the page waits for it
-    yield
+class _Server(uvicorn.Server):
+    """Says when it can be asked."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        if self.started:
+            print("ready", flush=True)  # noqa: T201 - whoever started the page waits for it
 
 
 def main() -> int:
@@ -44,11 +46,11 @@ def main() -> int:
     try:
         environ = environment()
         settings = PageSettings.from_environment(environ)
-        app = build_app(Desk(settings.token.get_secret_value()), lifespan=_say_ready)
+        app = build_app(Desk(settings.token.get_secret_value()))
     except SyncError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host="127.0.0.1",
         port=settings.port,
@@ -57,8 +59,11 @@ def main() -> int:
         server_header=False,
         proxy_headers=False,
         ws="none",
+        lifespan="off",
+        limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=END_SECONDS,
     )
+    _Server(config).run()
     return 0
 
 

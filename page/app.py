@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -30,8 +30,8 @@ _FILES = {
 }
 
 
-def build_app(desk: Desk, *, lifespan: Any = None) -> Starlette:
-    """The application. `lifespan`: as Starlette takes it."""
+def build_app(desk: Desk) -> Starlette:
+    """The application."""
 
     def get(path: str, view: Callable[[Visit], Response], *, public: bool = False) -> Route:
         return Route(ROOT + path, guarded(desk, view, public=public), methods=["GET"])
@@ -60,7 +60,6 @@ def build_app(desk: Desk, *, lifespan: Any = None) -> Starlette:
             405: _plain(405, "So wird diese Adresse nicht benutzt."),
             500: _plain(500, "Das hat nicht geklappt."),
         },
-        lifespan=lifespan,
     )
 
 

@@ -5,6 +5,7 @@ A view is a plain function of a `Visit`; it runs in a thread, since the services
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ ROOT = "/kommunikation"
 COOKIE = "komm_page"
 MAX_BODY = 16 * 1024
 MAX_FIELDS = 20
+READ_SECONDS = 10.0
+TOO_LARGE = 413
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -88,9 +91,9 @@ def guarded(
     async def endpoint(request: Request) -> Response:
         form: dict[str, str] = {}
         if request.method == "POST":
-            body = await _body(request)
-            if body is None:
-                return failed(413, "Die Anfrage ist zu groß.")
+            problem, body = await _body(request)
+            if problem:
+                return failed(problem, "Die Anfrage ist zu groß." if problem == TOO_LARGE else "Die Anfrage kam nicht an.")
             if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
                 return failed(415, "Nur Formulare dieser Seite werden angenommen.")
             try:
@@ -140,18 +143,19 @@ def keep(answer: Response, request: Request, ticket: str) -> None:
     answer.set_cookie(COOKIE, ticket, path=ROOT, httponly=True, samesite="strict", secure=secure)
 
 
-async def _body(request: Request) -> bytes | None:
-    """The body; None where it is too large, of which no more is read."""
+async def _body(request: Request) -> tuple[int, bytes]:
+    """The body, or the status of what kept it from being read; no more of it is read then."""
     size, parts = 0, []
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > MAX_BODY:
-                return None
-            parts.append(part)
-    except ClientDisconnect:
-        return None
-    return b"".join(parts)
+        async with asyncio.timeout(READ_SECONDS):
+            async for part in request.stream():
+                size += len(part)
+                if size > MAX_BODY:
+                    return TOO_LARGE, b""
+                parts.append(part)
+    except (ClientDisconnect, TimeoutError):
+        return 408, b""
+    return 0, b"".join(parts)
 
 
 def _place(error: BaseException) -> str:

@@ -41,6 +41,7 @@ def overview(visit: Visit) -> Response:
         health=_health(desk, told, now, min(waiting, default=now)),
         oldest=now - min(waiting) if waiting else None,
         causes=[(cause, ones[:SHOWN], len(ones)) for cause, ones in standing.causes(told["failed_or_parked"], due)],
+        tick=desk.store.last_tick(),
         changed=recent(desk.wired)[:SHOWN],
         slot_reports=[one for one in desk.store.slot_reports().values() if one["above_limit"]],
         throughput=plots.throughput(samples),

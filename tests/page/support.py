@@ -37,13 +37,6 @@ def serving(environ: Mapping[str, str], log: Path) -> Iterator[str]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, "the page does not answer"
             time.sleep(0.05)
-        while True:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}{AT}/datei/icon.svg", trust_env=False)
-                break
-            except httpx.TransportError:
-                assert time.monotonic() < deadline, "the page does not listen"
-                time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
