@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { type Express, type NextFunction, type Request, type Response, Router } from 'express'
 import type { Bell } from './bell.ts'
 import { readBody } from './body.ts'
+import { controlPage, PAGE_PATH } from './page.ts'
 import { MAX_IDS, readAdvoware, readEspo } from './payload.ts'
 import type { Settings } from './settings.ts'
 import { hasBearer, signedBy } from './signature.ts'
@@ -44,6 +45,7 @@ const STEP_KEY = (process.env.KOMM_GATE_KEY ??= randomBytes(24).toString('hex'))
 export function installGate(app: Express, settings: Settings, redisReady: () => boolean, ring: Bell): void {
   app.disable('x-powered-by')
   app.use(lastWord(app))
+  app.use(PAGE_PATH, controlPage(settings.pagePort, settings.page))
   app.use('/webhooks', webhooks(settings, redisReady, ring))
   app.use((req: Request, res: Response, next: NextFunction) => {
     if (res.locals.passed) next()

@@ -23,6 +23,9 @@ export interface Settings {
   concurrency: number
   /** The Workbench has no login: MOTIA_DOCKER_DISABLE_WORKBENCH=1 leaves it out (production). */
   workbench: boolean
+  /** KOMM_PAGE_TOKEN is set: there is a control page, on KOMM_PAGE_PORT of this machine. */
+  page: boolean
+  pagePort: number
   redis: RedisAddress
 }
 
@@ -35,6 +38,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     maxBytes: readPositive(env, 'KOMM_WEBHOOK_MAX_BYTES', 1024 * 1024),
     concurrency: readPositive(env, 'KOMM_STEP_CONCURRENCY', 2),
     workbench: !env.MOTIA_DOCKER_DISABLE_WORKBENCH,
+    page: Boolean((env.KOMM_PAGE_TOKEN ?? '').trim()),
+    pagePort: readPositive(env, 'KOMM_PAGE_PORT', 3080),
     redis: readRedis(env.REDIS_URL ?? ''),
   }
 }

@@ -6,6 +6,7 @@ client values: whoever calls asked to see them.
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -20,16 +21,21 @@ from services.kommunikation_run import Run
 from services.kommunikation_sync_utils import KommunikationSyncManager
 from services.kommunikation_table import Direction
 from services.kommunikation_undo_run import UndoRun
-from services.secrecy import plainly
+from services.secrecy import klar, plainly
 from services.state import ListKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.kommunikation_plan import Plan
     from services.kommunikation_types import EspoListRow
     from services.kommunikation_undo import UndoPlan
     from services.state import Lease
 
 __all__ = ["ByHand", "Choice"]
+
+_NAMES_AT_ONCE = 20
+"""Ids in one question to EspoCRM: more would not fit into an address."""
 
 
 class Left(Enum):
@@ -175,6 +181,26 @@ class ByHand(KommunikationSyncManager):
             rows += page
             if len(page) < MAX_ROWS:
                 return rows
+
+    def search(self, text: str, *, limit: int) -> list[dict[str, Any]]:
+        """Records whose id, number of Beteiligter or name (a part of it) this is: id, betnr and name of each."""
+        text = text.strip()
+        if len(text) < 2 and not text.isdigit():  # noqa: PLR2004 - one letter finds everybody
+            raise InvalidInput("A search needs two letters or a number.")
+        rows = {row.id: row for row in self._espocrm.find_named(text=text, limit=limit)}
+        ids: list[str] = []
+        if text.isascii() and text.isdigit() and len(text) <= 10:  # noqa: PLR2004 - EspoCRM's ids have 17
+            ids = [row.id for row in self._espocrm.find_by_betnr([int(text)])]
+        elif re.fullmatch(r"[A-Za-z0-9]{17}", text):
+            ids = [text]
+        found = {row.id: row for row in self._espocrm.find_named(ids=ids)} if ids else {}
+        return [dict(plainly({"id": one.id, "betnr": one.betnr, "name": one.name})) for one in (found | rows).values()]
+
+    def names(self, espo_ids: Sequence[str]) -> dict[str, str]:
+        """The names of records, by id; those EspoCRM no longer has are left out."""
+        ids = list(dict.fromkeys(espo_ids))
+        parts = [ids[at : at + _NAMES_AT_ONCE] for at in range(0, len(ids), _NAMES_AT_ONCE)]
+        return {row.id: klar(row.name) for part in parts for row in self._espocrm.find_named(ids=part)}
 
     def check_scope(self, espo_id: str) -> None:
         """Raise `NotInScope` where the record may not be written."""

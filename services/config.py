@@ -185,6 +185,13 @@ class SyncSettings(_Settings):
         return Scope(self.mode, self.pilot)
 
 
+class PageSettings(_Settings):
+    """What the control page needs beside `SyncSettings`. Without a token there is no page."""
+
+    token: Annotated[SecretStr, Field(min_length=16)] = Field(alias="KOMM_PAGE_TOKEN")
+    port: int = Field(3080, alias="KOMM_PAGE_PORT", ge=1, le=65535)
+
+
 def environment(env_file: Path | None = None) -> dict[str, str]:
     """The variables of `env_file` (None: the project's `.env`) and over them those of the process.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from services.config import EspoCrmSettings
-    from services.espocrm_answers import EspoSelf, EspoWebhook
+    from services.espocrm_answers import EspoNamed, EspoSelf, EspoWebhook
     from services.kommunikation_types import EspoItem, EspoListRow, EspoRecord
 
 SYSTEM = "EspoCRM"
@@ -134,6 +134,15 @@ class EspoCrmService:
         if after_id is not None:
             where.append({"type": "greaterThan", "attribute": "id", "value": _checked(after_id)})
         return self._list(where, order_by="id", limit=limit)
+
+    def find_named(self, *, text: str = "", ids: Sequence[str] = (), limit: int = MAX_ROWS) -> list[EspoNamed]:
+        """Records with their names, by name: those whose name contains `text`, or those with these ids (20 at most)."""
+        from services.espocrm_answers import read_names
+
+        by_ids: Where = {"type": "or", "value": [equals("id", _checked(one)) for one in ids]}
+        where: Where = {"type": "contains", "attribute": "name", "value": text} if text else by_ids
+        query = [("select", "id,betnr,name"), ("orderBy", "name"), ("order", "asc"), ("maxSize", str(min(limit, MAX_ROWS)))]
+        return self.read(self._entity, f"looking for names in {self._entity}", read_names, (*query, *flat([where])))
 
     def server_version(self) -> str | None:
         """The version of the server, None if it does not tell. Needs no right: a check of address and key."""

@@ -66,6 +66,16 @@ class _List(_Answer):
     rows: list[_Row] = Field(alias="list")
 
 
+class _Named(_Answer):
+    id: str
+    betnr: int | None = None
+    name: Text = ""
+
+
+class _Names(_Answer):
+    rows: list[_Named] = Field(alias="list")
+
+
 class _Webhook(_Answer):
     id: str
     event: str
@@ -118,6 +128,15 @@ class EspoSelf:
 
 
 @dataclass(frozen=True, slots=True)
+class EspoNamed:
+    """A record and the name of the person: what people search for and recognise."""
+
+    id: str
+    betnr: int | None
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EspoWebhook:
     """A webhook of the calling API user. `skip_own` is None where EspoCRM does not know it (before 9.2)."""
 
@@ -161,6 +180,11 @@ def read_record(payload: Any, espo_id: str, what: str) -> EspoRecord:
 def read_rows(payload: Any, what: str) -> list[EspoListRow]:
     """The rows of a list answer."""
     return [EspoListRow(row.id, row.betnr, row.modified_at) for row in _read(_List, payload, what).rows]
+
+
+def read_names(payload: Any, what: str) -> list[EspoNamed]:
+    """The rows of a list answer, with names."""
+    return [EspoNamed(row.id, row.betnr, Wert(row.name)) for row in _read(_Names, payload, what).rows]
 
 
 def read_webhooks(payload: Any, what: str) -> list[EspoWebhook]:

@@ -113,10 +113,14 @@ def reconcile() -> dict[str, Any]:
     wired = wiring()
     counts = Counter({"ticks:done": 1})
     try:
-        return _tick(wired)
+        told = _tick(wired)
+        # Last: who looks when a tick was there wants to know when one got through.
+        wired.state.note_tick()
     except SyncError as error:
         counts = Counter({"ticks:failed": 1}) + failure_counts(error)
         raise
+    else:
+        return told
     finally:
         with suppress(SyncError):
             # Also after a failure: cron is at work, which is what GET /health asks (gate/watch.ts).
@@ -158,6 +162,7 @@ def cleanup() -> dict[str, Any]:
         from services.flow_notices import tell_again
 
         told["notices_checked"] = tell_again(wired)
+    wired.state.set_mark("slots", str(counted.get("slots", 0)))
     wired.state.note("cleaned", json.dumps({**counted, "at": wired.now()}), REQUESTS.take())
     return {"summary": counted | {"journal_entries_dropped": wired.state.cleanup()} | told | _not_written(wired)}
 

@@ -21,6 +21,7 @@ from services.state_types import (
     RecordStatus,
     Rest,
     RunEnd,
+    Sample,
     Waiting,
 )
 
@@ -40,6 +41,7 @@ __all__ = [
     "RecordStatus",
     "Rest",
     "RunEnd",
+    "Sample",
     "StateStore",
     "Waiting",
 ]
@@ -235,6 +237,15 @@ class StateStore(Protocol):
 
     def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
         """Set a mark and add to counters."""
+
+    def note_tick(self) -> None:
+        """Remember that `reconcile` was here, and what the counters say this hour (with the mark `slots`, if it is set)."""
+
+    def last_tick(self) -> float | None:
+        """Tell when `reconcile` was here last; None if never."""
+
+    def samples(self) -> list[Sample]:
+        """Give what the counters said at the end of each hour of the last 90 days, oldest first."""
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """Tell since when each of these slots is known to be empty; others of this Beteiligter are forgotten."""

@@ -28,7 +28,7 @@ from services.state_forms import (
 )
 from services.state_memory_due import MemoryDueList
 from services.state_memory_told import MemoryTold
-from services.state_types import Lease, ListKind, RecordState, RecordStatus, Waiting
+from services.state_types import HOUR, SERIES_HOURS, Lease, ListKind, RecordState, RecordStatus, Sample, Waiting
 from services.tally import LEASE_BUSY
 from services.token_cache import ProcessTokenCache
 
@@ -77,6 +77,8 @@ class MemoryState(MemoryTold):
         self._journal_number = 0
         self._counters: Counter[str] = Counter()
         self._marks: dict[str, str] = {}
+        self._tick: float | None = None
+        self._series: dict[int, Sample] = {}
         self._slots: dict[int, dict[int, float]] = {}
         self._slot_reports: dict[int, str] = {}
         self._tokens = ProcessTokenCache()
@@ -368,6 +370,25 @@ class MemoryState(MemoryTold):
         with self._lock:
             self._marks[mark] = value
             self._counters.update(counts)
+
+    def note_tick(self) -> None:
+        """See `StateStore.note_tick`."""
+        with self._lock:
+            self._tick = self._clock()
+            hour, slots = int(self._tick // HOUR), self._marks.get("slots")
+            values = (self._counters["values_to_espocrm"], self._counters["values_to_advoware"])
+            self._series[hour] = Sample(hour * HOUR, *values, int(slots) if slots else None)
+            self._series = {at: sample for at, sample in self._series.items() if at > hour - SERIES_HOURS}
+
+    def last_tick(self) -> float | None:
+        """See `StateStore.last_tick`."""
+        return self._tick
+
+    def samples(self) -> list[Sample]:
+        """See `StateStore.samples`."""
+        with self._lock:
+            oldest = int(self._clock() // HOUR) - SERIES_HOURS
+            return [self._series[hour] for hour in sorted(self._series) if hour > oldest]
 
     def slot_since(self, betnr: int, empty_ids: Iterable[int]) -> dict[int, float]:
         """See `StateStore.slot_since`."""

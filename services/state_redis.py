@@ -18,6 +18,8 @@
 | `status`, `status:<state>` | hash: espo id -> JSON; set of the espo ids in that state |
 | `withheld` | set of the espo ids whose removals wait for a release |
 | `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |
+| `series` | hash: hour -> counters then, for plots |
+| `page:...` | sessions and refused logins of the control page (page/sessions.py) |
 | `token:<digest>` | access token of Advoware; runs out with it |
 | `secret` | key of the digests, made once |
 
@@ -49,6 +51,7 @@ from services.state_redis_lease import RedisLease
 from services.state_redis_lists import RedisLists
 from services.state_redis_part import Part
 from services.state_redis_rest import RedisRests
+from services.state_redis_series import RedisSeries
 from services.state_redis_told import NEWS, RedisTold
 from services.state_types import ListKind, RecordState, RecordStatus
 from services.token_cache import RedisTokenCache
@@ -110,7 +113,7 @@ return redis.call('HGETALL', KEYS[1])
 """
 
 
-class RedisState(RedisRests, RedisTold, RedisLists):
+class RedisState(RedisRests, RedisTold, RedisLists, RedisSeries):
     """A `StateStore` in Redis, shared by all workers. `client` decodes answers; `connect` makes a fitting one."""
 
     @classmethod

@@ -5,7 +5,7 @@ Scripts touch several keys at once, so the store is one Redis (or Valkey), not a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from services.errors import Bug, RetryLater, ServerError, Unreachable
 from services.lean_redis import redis
@@ -50,6 +50,7 @@ def chained(scripts: Iterable[str]) -> str:
 
 
 COUNT = "for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end"
+AnyPart = TypeVar("AnyPart", bound="RedisPart")
 
 
 class RedisPart:
@@ -64,6 +65,10 @@ class RedisPart:
         self._redis = client
         self._prefix = prefix
         self._clock = clock
+
+    def beside(self, kind: type[AnyPart], prefix: str) -> AnyPart:
+        """Another part on the same connection, with keys of its own."""
+        return kind(self._redis, self._prefix + prefix, self._clock)
 
     def _key(self, name: str) -> str:
         return self._prefix + name

@@ -51,6 +51,21 @@ class DueEntry:
     parked: bool = False
 
 
+HOUR = 3600
+SERIES_HOURS = 90 * 24
+"""So many hours are kept for plots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the counters said in the hour that began at `at` (seconds since 1970). `slots` None: not counted yet."""
+
+    at: int
+    to_espocrm: int
+    to_advoware: int
+    slots: int | None
+
+
 class ListKind(Enum):
     """The lists kept per record."""
 

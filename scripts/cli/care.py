@@ -11,7 +11,8 @@ import typer
 from scripts.cli import show
 from scripts.cli.frame import AsJson, Exit, Record, finish, guarded, hand, store, wired
 from services.errors import InvalidInput
-from services.state import RecordState, RecordStatus
+from services.standing import of_all, of_record
+from services.state import RecordState
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,40 +55,13 @@ def status(
     def work() -> None:
         if record:
             espo_id = hand().resolve(record)
-            told = _of_record(espo_id)
+            told = of_record(store(), espo_id)
             finish(told, _show_record, as_json=as_json, code=_record_code(told))
             return
-        told = _of_all()
+        told = of_all(wired(), hand().scope)
         finish(told, _show_all, as_json=as_json, code=Exit.PERSON if told["to_look_at"] else Exit.FINE)
 
     guarded(work, as_json=as_json)
-
-
-def _status(espo_id: str, one: RecordStatus | None) -> dict[str, Any]:
-    if one is None:
-        return {"beteiligte_id": espo_id, "state": "never looked at"}
-    return {
-        "beteiligte_id": espo_id,
-        "betnr": one.betnr,
-        "state": one.state.value,
-        "cause": one.cause,
-        "at": one.at,
-        "counts": dict(one.counts),
-    }
-
-
-def _of_record(espo_id: str) -> dict[str, Any]:
-    state = store()
-    due = [entry for entry in state.due_entries(100_000) if entry.key == espo_id]
-    lists = {kind: len(entries) for kind, entries in state.lists(espo_id).items()}
-    last = state.journal_of(espo_id, 1)
-    told = _status(espo_id, state.status(espo_id))
-    return told | {
-        "lists": lists,
-        "due": [{"at": entry.due_at, "attempts": entry.attempts, "cause": entry.cause} for entry in due],
-        "last_run": last[0].get("run", "") if last else "",
-        "base": state.load(espo_id) is not None,
-    }
 
 
 def _record_code(told: dict[str, Any]) -> Exit:
@@ -103,32 +77,6 @@ def _show_record(told: dict[str, Any]) -> None:
     rows += [("last run that wrote", told["last_run"]), ("base", "known" if told["base"] else "unknown")]
     title = f"{told['beteiligte_id']}, Beteiligter {told.get('betnr')}"
     show.console().print(show.table(("", ""), rows, title=title))
-
-
-def _of_all() -> dict[str, Any]:
-    from services import flow
-    from services.flow_pass import kept_from_writing
-
-    state, scope = store(), hand().scope
-    statuses = state.statuses()
-    not_equal = [_status(espo_id, one) for espo_id, one in sorted(statuses.items()) if one.state in _NOT_WELL]
-    planned = kept_from_writing(wired())
-    told: dict[str, Any] = {
-        "mode": scope.mode.value,
-        "pilot": sorted(scope.pilot) if scope.pilot is not None else None,
-        "records": state.status_counts(),
-        "lists": state.list_counts(),
-        "due": state.due_count(),
-        "pass": dict(flow.status()),
-        "would_write": {"records": len(planned), "changes": sum(planned.values())},
-        "failed_or_parked": not_equal,
-        "counters": state.counters(),
-    }
-    told["to_look_at"] = bool(told["records"]["parked"] or told["lists"]["conflicts"] or told["lists"]["held_back"])
-    return told
-
-
-_NOT_WELL = {RecordState.FAILED, RecordState.PARKED}
 
 
 def _show_all(told: dict[str, Any]) -> None:
@@ -259,7 +207,7 @@ def forget(
         store()
         espo_id = hand().resolve(record)
         if not yes:
-            told = _of_record(espo_id)
+            told = of_record(store(), espo_id)
             finish(told | {"erased": False}, _show_forget, as_json=as_json)
             return
         finish(hand().forget(espo_id) | {"erased": True}, _show_forget, as_json=as_json)

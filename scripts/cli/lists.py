@@ -8,13 +8,11 @@ import typer
 
 from scripts.cli import show
 from scripts.cli.frame import AsJson, Exit, Record, code_of_result, finish, guarded, hand, store
-from services.errors import InvalidInput
 from services.kommunikation_decide import Choice
-from services.kommunikation_rules import WITHHELD
+from services.standing import id_of, named, withheld
 from services.state import ListKind
 
 Entry = Annotated[str, typer.Argument(metavar="NAME", help="The entry's name, as 'list' shows it.")]
-NAME_DIGITS = 6
 Optional = Annotated[str, typer.Argument(metavar="[ID]", help="One record; without it all records, counted.")]
 
 conflicts = typer.Typer(help="Values changed on both sides: list, decide, acknowledge.", rich_markup_mode=None)
@@ -29,17 +27,13 @@ def add_to(app: typer.Typer) -> None:
         app.add_typer(group, name=name, no_args_is_help=True)
 
 
-def _withheld(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [entry for entry in entries if entry["reason"] == WITHHELD]
-
-
 def _list(record: str, kind: ListKind, *, as_json: bool, only_withheld: bool = False) -> None:
     def work() -> None:
         ids = [hand().resolve(record)] if record else sorted(store().listed(kind))
         told: dict[str, Any] = {"kind": kind.value, "records": []}
         for espo_id in ids:
-            entries = _named(espo_id, kind)
-            entries = _withheld(entries) if only_withheld else entries
+            entries = named(store(), espo_id, kind)
+            entries = withheld(entries) if only_withheld else entries
             status = store().status(espo_id)
             if entries:
                 told["records"].append(
@@ -62,28 +56,10 @@ def _show_list(told: dict[str, Any]) -> None:
         show.say("The list is empty.")
 
 
-def _id_of(espo_id: str, kind: ListKind, name: str) -> str:
-    """The id of the entry of this name."""
-    for entry in _named(espo_id, kind):
-        if entry["name"] == name:
-            return str(entry["id"])
-    raise InvalidInput("The list of this record has no entry of this name.")
-
-
-def _named(espo_id: str, kind: ListKind) -> list[dict[str, Any]]:
-    """The entries of a list with names to type.
-
-    Not their ids: these hold a hash of the value, from which a number can be found by trying, and arguments show in `ps`.
-    Not their places either: somebody else may take one off the list meanwhile.
-    """
-    entries = store().lists(espo_id)[kind.value]
-    return [{"name": store().digest(f"{espo_id}|{one['id']}")[:NAME_DIGITS], **one} for one in entries]
-
-
 def _acknowledge(record: str, entry: str, kind: ListKind, *, as_json: bool) -> None:
     def work() -> None:
         espo_id = hand().resolve(record)
-        name = _id_of(espo_id, kind, entry)
+        name = id_of(store(), espo_id, kind, entry)
         store().acknowledge(espo_id, name, kind)
         told = {"beteiligte_id": espo_id, "acknowledged": entry}
         finish(told, lambda told: show.say(f"{told['acknowledged']} is acknowledged."), as_json=as_json)
@@ -109,7 +85,7 @@ def decide(
 
     def work() -> None:
         espo_id = hand().resolve(record)
-        result = hand().decide(espo_id, _id_of(espo_id, ListKind.CONFLICTS, entry), keep)
+        result = hand().decide(espo_id, id_of(store(), espo_id, ListKind.CONFLICTS, entry), keep)
         finish(result, show.result, as_json=as_json, code=code_of_result(result | {"conflicts": []}))
 
     guarded(work, as_json=as_json)
@@ -138,7 +114,7 @@ def retry(
 
     def work() -> None:
         espo_id = hand().resolve(record)
-        name = _id_of(espo_id, ListKind.HELD_BACK, entry) if entry else None
+        name = id_of(store(), espo_id, ListKind.HELD_BACK, entry) if entry else None
         result = hand().retry(espo_id, name)
         finish(result, show.result, as_json=as_json, code=code_of_result(result))
 

@@ -81,6 +81,10 @@ def _run(*, once: bool) -> None:
         stack.env["REDIS_URL"] = redis
     try:
         _start_systems(stack, real=real, ports=(advoware, espocrm))
+        page = bool(stack.env.get("KOMM_PAGE_TOKEN"))
+        if page:
+            with step("control page"):
+                stack.start_page()
         before = int(stack.status(request_pass=True)["pass_number"])
         port = _start_motia(stack, real=real, local=local)
         stack.share_settings(everything=not real)
@@ -92,6 +96,8 @@ def _run(*, once: bool) -> None:
         if once:
             return
         say(f"  Workbench  http://127.0.0.1:{port}/")
+        if page:
+            say(f"  Control    http://127.0.0.1:{port}/kommunikation")
         if not real:
             say(f"  Sandbox    http://127.0.0.1:{espocrm}/")
         say(f"  Logs       {stack.runtime / 'logs'}\n\n  Ctrl-C ends it.")

@@ -20,6 +20,7 @@ HMR_OFFSET = 21678
 """The Workbench's dev server listens this far above Motia's port (source of @motiadev/workbench)."""
 
 _START_SECONDS = 60.0
+_PAGE_PORT = 3080
 _MOTIA = ROOT / "node_modules" / "motia" / "dist" / "cli.mjs"
 
 
@@ -101,6 +102,11 @@ class Stack:
         known = self.env.get(name, "")
         # Secrets of webhooks registered for another address stay known.
         self.env[name] = secrets if only_here or not known else _merge(known, secrets)
+
+    def start_page(self) -> None:
+        """Start the control page (KOMM_PAGE_TOKEN has to be set); the gate of a Motia started after this forwards to it."""
+        self.env["KOMM_PAGE_PORT"] = str(free_port(int(self.env.get("KOMM_PAGE_PORT") or _PAGE_PORT)))
+        self._start("page", [PYTHON, "-m", "page"], lambda said: "ready" in said.splitlines())
 
     def start_motia(self, port: int, *, project: Path = ROOT) -> Child:
         """Start Motia on 127.0.0.1 with the steps of `project`; give its process."""

@@ -70,6 +70,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         stack.start_sandbox(advoware, espocrm, "--count", "0", "--interval", "0.5")
         url = f"http://127.0.0.1:{port}"
         stack.register_webhooks(url, only_here=True)
+        stack.start_page()
         stack.start_motia(port)
         sessions = [child.pid for child in stack.children]
         # trust_env off: traffic of tests stays on this machine, whatever proxy is set.

@@ -91,6 +91,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
     stack.env["ESPOCRM_WEBHOOK_SECRETS"] = f"{WEBHOOK}:{SECRET}"
     try:
         stack.start_redis("gate")
+        stack.start_page()
         port = motia_port()
         stack.start_motia(port)
         # trust_env off: traffic of tests stays on this machine, whatever proxy is set.

@@ -50,6 +50,7 @@ def main(report: Path, *, brief: bool) -> None:
             stack.start_redis("silence")
             stack.start_sandbox(advoware, espocrm, "--count", "0", "--interval", "0.5")
             stack.register_webhooks(url, only_here=True)
+            stack.start_page()
             stack.start_motia(port)
             people = AdvowarePeople(f"http://127.0.0.1:{advoware}")
             staff = EspoPeople(f"http://127.0.0.1:{espocrm}", stack.env["SANDBOX_ESPOCRM_STAFF_KEY"])

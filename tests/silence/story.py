@@ -6,11 +6,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tests.page.support import Person
 from tests.support.sandbox import AdvowarePeople, EspoPeople, Pair, email, entry, phone
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Story:
         self.see("a conflict is listed", lambda: self.listed("conflicts", conflict.espo_id) >= 1)
         self.see("the valve stops removals", lambda: self.listed("held_back", emptied.espo_id) >= 5)
         self.see("a change of type is carried over", lambda: 6 in self.kinds(changed))
+        self.happened["the control page shows and does"] = self.ask_the_page(conflict, emptied, held)
         for name, wrong in self.faults().items():
             self.with_fault(name, wrong)
         self.see("faults: all struck", self.struck, 120)
@@ -142,6 +145,26 @@ class Story:
         (only,) = self.advoware.entries(settled.betnr)
         self.advoware.change(settled.betnr, only["id"], tlf=self.canaries.landline(65))
         self.see("a notice is ended", lambda: [one["status"] for one in self.tasks(settled)] == ["Completed"])
+
+    # --- what people ask for ------------------------------------------------------------------------------------------
+
+    def ask_the_page(self, conflict: Pair, emptied: Pair, held: Pair) -> bool:
+        """Look at everything on the control page, search, plan, decide; also while Advoware fails and quotes values."""
+        person = Person(self.http)
+        person.log_in(self.env["KOMM_PAGE_TOKEN"])
+        for path in ("", "/liste/konflikte", "/liste/zurueckgehalten", "/liste/ventil", "/liste/hinweise"):
+            assert person.get(path).status_code == 200
+        names = [self.espocrm.get(pair.espo_id)["lastName"] for pair in (conflict, emptied, held)]
+        asked = [*names, *self.values(held), self.canaries.text("gesucht")]
+        answers = [person.post("/suche", suche=text[:90]) for text in asked]
+        (entry_id,) = re.findall(r'name="eintrag" value="([^"]+)"', person.get(f"/satz/{conflict.espo_id}").text)[:1]
+        self.advoware.fault(path="/kommunikation", count=3, **self.bad_answer(), status=500)
+        failing = person.post(f"/satz/{conflict.espo_id}/konflikt", eintrag=entry_id, wahl="advoware")
+        self.advoware.control("DELETE", "/_sandbox/faults")
+        answers += [person.post(f"/satz/{pair.espo_id}/plan") for pair in (conflict, emptied, held)]
+        answers += [person.post(f"/satz/{emptied.espo_id}/freigabe"), person.post("/abmelden")]
+        assert failing.status_code in {303, 422, 503}
+        return {answer.status_code for answer in answers} == {200, 303}
 
     # --- what goes wrong ----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ import pytest
 
 from services.errors import Bug, LeaseBusy, LeaseLost
 from services.kommunikation_types import Base, BaseEntry, MarkerForm, OpenWrite
-from services.state import DueEntry, ListKind, RecordState, RecordStatus
+from services.state import DueEntry, ListKind, RecordState, RecordStatus, Sample
+from services.state_types import SERIES_HOURS
 
 if TYPE_CHECKING:
     from services.state import StateStore
@@ -634,6 +635,36 @@ class TestSmallThings:
         assert store.slot_reports() == {3: {"slots": 1}, 20: {"slots": 12, "kinds": []}}
         store.set_slot_report(3, None)
         assert list(store.slot_reports()) == [20]
+
+    def test_a_tick_is_remembered_with_what_the_counters_say_in_its_hour(self, store: StateStore, clock: Clock) -> None:
+        assert store.last_tick() is None
+        assert store.samples() == []
+        hour = int(clock.now // 3600) * 3600
+        store.note_tick()
+        store.count(values_to_espocrm=2, values_to_advoware=3)
+        store.set_mark("slots", "7")
+        store.note_tick()
+        assert store.samples() == [Sample(hour, 2, 3, 7)]
+        clock.advance(3600)
+        store.count(values_to_espocrm=1)
+        store.note_tick()
+        assert store.samples() == [Sample(hour, 2, 3, 7), Sample(hour + 3600, 3, 3, 7)]
+        assert store.last_tick() == pytest.approx(clock.now)
+
+    def test_samples_are_given_for_ninety_days(self, store: StateStore, clock: Clock) -> None:
+        for _ in range(3):
+            store.note_tick()
+            clock.advance(50 * DAY)
+        assert len(store.samples()) == 1
+        store.note_tick()
+        assert len(store.samples()) == 2
+
+    def test_no_more_samples_are_kept_than_are_given(self, store: StateStore, clock: Clock) -> None:
+        for _ in range(SERIES_HOURS + 3):
+            store.note_tick()
+            clock.advance(3600)
+        clock.advance(-3600)
+        assert len(store.samples()) == SERIES_HOURS
 
     def test_a_store_that_works_answers(self, store: StateStore) -> None:
         store.ping()

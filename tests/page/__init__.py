@@ -1,0 +1,1 @@
+"""The control page: its endpoints over HTTP, and in a browser."""
