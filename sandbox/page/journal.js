@@ -1,4 +1,4 @@
-// What the sync has written down about the record: each run with its writes, newest first.
+// What the sync has written down about the record: its runs, the newest first, each with its writes in their order.
 
 import {$, el, keep} from './dom.js';
 import {OPERATIONS, RECORD_STATES, SYSTEMS, TROUBLES, why} from './words.js';
@@ -26,14 +26,14 @@ function runsOf(entries) {
   const runs = [];
   for (const entry of entries) {
     if (runs.at(-1)?.run !== entry.run) runs.push({run: entry.run, writes: []});
-    runs.at(-1).writes.push(entry);
+    runs.at(-1).writes.unshift(entry);
   }
   return runs;
 }
 
 function run({run: name, writes}, fresh) {
   return el('li', {className: fresh ? 'run flash' : 'run'},
-    el('p', {className: 'head'}, el('time', {}, time(writes[0].at)), el('span', {}, `Lauf ${name ?? ''}`)),
+    el('p', {className: 'head'}, el('time', {}, time(writes.at(-1).at)), el('span', {}, `Lauf ${name ?? ''}`)),
     el('ol', {}, ...writes.map(write)));
 }
 
@@ -62,7 +62,7 @@ export function showJournal(key, journal) {
   const again = known === key;
   known = key;
   const list = again ? place.querySelector('.runs') : el('ol', {className: 'runs'});
-  keep(list, runsOf(journal.entries), ({writes}) => String(writes.at(-1).n), (one) => run(one, again));
+  keep(list, runsOf(journal.entries), ({writes}) => String(writes[0].n), (one) => run(one, again));
   const empty = journal.entries.length ? [] : [note('Noch hat der Abgleich hier nichts geschrieben.')];
   place.querySelectorAll(':scope > .note').forEach((old) => old.remove());
   if (!again) place.replaceChildren(list);

@@ -17,8 +17,9 @@ let shown = null;
 const sideKey = (side, item) => (side === 'left' ? `a${item.id}` : `e${item.art}${item.value}`);
 const rowKey = ({left, right}) => (left ? sideKey('left', left) : sideKey('right', right));
 
+// A marker alone is bookkeeping: it highlights nothing.
 const LOOKS = {
-  left: ({tlf, bemerkung, online}) => [tlf, bemerkung, online].join('|'),
+  left: ({tlf, text, online}) => [tlf, text, online].join('|'),
   right: ({value, type, primary, optOut, invalid}) => [value, type, primary, optOut, invalid].join('|'),
 };
 
