@@ -22,7 +22,8 @@ from sandbox.advoware.switches import Switches
 from sandbox.espocrm.app import create_app as create_espocrm
 from sandbox.espocrm.store import EspoStore
 from sandbox.faults import FaultTable
-from sandbox.page import with_page
+from sandbox.page import WithPage, with_page
+from sandbox.page.journal import Journal
 from sandbox.seed import seed
 
 if TYPE_CHECKING:
@@ -80,11 +81,13 @@ def _server(app: ASGIApp) -> _Server:
     return _Server(config)
 
 
-async def _serve(apps: dict[str, ASGIApp], listeners: dict[str, socket.socket]) -> None:
+async def _serve(apps: dict[str, WithPage], listeners: dict[str, socket.socket]) -> None:
     """Serve until a signal comes; print `ready` once both answer."""
     servers = {name: _server(app) for name, app in apps.items()}
 
     def stop() -> None:
+        for app in apps.values():
+            app.end_streams()
         for server in servers.values():
             server.should_exit = True
 
@@ -129,11 +132,14 @@ def main(argv: list[str] | None = None) -> int:
     advoware, espocrm = _stores(arguments)
     faults = FaultTable()
     apps = with_page(
-        create_advoware(advoware, settings, switches=switches, faults=faults),
-        create_espocrm(espocrm, settings, faults=faults, interval=arguments.interval),
-        advoware,
-        espocrm,
+        (
+            create_advoware(advoware, settings, switches=switches, faults=faults),
+            create_espocrm(espocrm, settings, faults=faults, interval=arguments.interval),
+        ),
+        (advoware, espocrm),
+        faults=faults,
         staff_key=settings["SANDBOX_ESPOCRM_STAFF_KEY"],
+        journal=Journal.from_environment(),
     )
     asyncio.run(_serve(dict(zip(listeners, apps, strict=True)), listeners))
     return 0

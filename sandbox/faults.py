@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTROL_PREFIX = "/_sandbox/"
+BY_A_PERSON = "sandbox.by_a_person"
+"""Key of a scope: a person's edit, handed over by the page. Faults lie between the systems and the sync: none strikes it."""
 LOG_SIZE = 100_000
 
 
@@ -176,7 +178,7 @@ class SandboxApp(Starlette):
                 entry["status"] = message["status"]
             await send(message)
 
-        rule = self.faults.find(self.system, scope["method"], scope["path"])
+        rule = None if BY_A_PERSON in scope else self.faults.find(self.system, scope["method"], scope["path"])
         if rule is None:
             await super().__call__(scope, receive, logged)
         elif rule.kind is Kind.DROP_BEFORE:

@@ -1,4 +1,4 @@
-"""What both systems hold, side by side, for the page: which value is on both sides, which only on one.
+"""All records of both systems as one list for the page: who is equal on both sides, who is not, who stands on one only.
 
 Comparing is the page's own, on purpose: it looks at the sync's work from outside.
 """
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 _INTERNET = 5
 _RECORDS = "SELECT id, name, betnr FROM espo_record WHERE entity = 'CBeteiligte' AND NOT deleted ORDER BY createdAt, id"
+_RECORD = "SELECT id, name, betnr FROM espo_record WHERE entity = 'CBeteiligte' AND NOT deleted AND id = ?"
 _ITEMS = """
 SELECT l.record_id, l.field, l.is_primary, s.name, s.type, s.optOut, s.invalid
-FROM espo_link l JOIN espo_shared s ON s.id = l.shared_id ORDER BY l.is_primary DESC, l.number
+FROM espo_link l JOIN espo_shared s ON s.id = l.shared_id {where} ORDER BY l.is_primary DESC, l.number
 """
 _LISTS = {"emailAddress": "emails", "phoneNumber": "phones"}
 _ORDER = ("all", "different", "equal", "unlinked")
@@ -50,6 +51,16 @@ def key(value: str) -> str:
     return text
 
 
+def counts(entry: dict[str, Any]) -> bool:
+    """Whether an entry is one the sync could bring to the other side: not blank, no web page."""
+    return bool((entry["tlf"] or "").strip()) and entry["kommKz"] != _INTERNET
+
+
+def value_of(item: dict[str, Any]) -> str:
+    """Return the address or number of an item of EspoCRM."""
+    return str(item.get("emailAddress") or item.get("phoneNumber"))
+
+
 class Overview:
     """All records of both systems as one list, made anew when either has changed."""
 
@@ -60,43 +71,67 @@ class Overview:
         self._not_before = 0.0
         self._rows: list[dict[str, Any]] = []
 
-    def page(self, *, q: str, only: str, offset: int, limit: int, version: str) -> dict[str, Any]:
-        """Return one page of records.
+    @property
+    def version(self) -> str:
+        """A text that differs whenever a row of either system has changed."""
+        return f"{self._advoware.changes}.{self._espocrm.db.connection.total_changes}"
+
+    def page(self, *, q: str, only: str, offset: int, limit: int) -> dict[str, Any]:
+        """Return one page of records, each with key, betNr, name and state; `current` False: ask again in a while.
 
         Args:
             q: text to look for in names, numbers and addresses, or a betNr.
             only: `all`, `different`, `equal` or `unlinked`.
             offset: how many records to pass over.
             limit: how many to return at most.
-            version: the `version` of an answer already shown; if nothing has changed since, only that is said.
         """
-        current = f"{self._advoware.changes}.{self._espocrm.db.connection.total_changes}"
-        started = time.monotonic()
+        current, started = self.version, time.monotonic()
         if current != self._version and started >= self._not_before:
             self._rows, self._version = self._read(), current
             # Reading thousands of records holds up both systems: it gets at most a fifth of the time.
             self._not_before = time.monotonic() + 4 * (time.monotonic() - started)
-        if version == self._version:
-            return {"version": version, "unchanged": True}
         found = [row for row in self._rows if _matches(row, q.casefold())] if q else self._rows
         groups = {name: [row for row in found if name in {"all", _group(row)}] for name in _ORDER}
         chosen = groups.get(only, found)
         return {
             "version": self._version,
-            "unchanged": False,
+            "current": self._version == current,
             "total": len(chosen),
             "counts": {name: len(rows) for name, rows in groups.items()},
-            "rows": chosen[offset : offset + limit],
+            "rows": [
+                {name: row[name] for name in ("key", "betnr", "name", "state")} for row in chosen[offset : offset + limit]
+            ],
         }
 
-    def _read(self) -> list[dict[str, Any]]:
+    def record(self, name: str) -> dict[str, Any] | None:
+        """Return one row in full, by its key; None if there is no such record (any more)."""
+        betnr, _, espo_id = name.partition("-")
+        beteiligter = self._advoware.get_beteiligter(int(betnr)) if betnr.isascii() and betnr.isdecimal() else None
+        entries = None if beteiligter is None else [true_entry(e) for e in self._advoware.entries(beteiligter.betnr)]
+        found = self._espocrm.db.row(_RECORD, espo_id)
+        if found is not None and str(found["betnr"]) != betnr:
+            return None  # linked to somebody else by now: another row
+        other = None
+        if found is not None:
+            items = self._items("WHERE l.record_id = ?", espo_id)[espo_id]
+            other = {"id": espo_id, "name": found["name"], **items}
+        if (other is None and espo_id) or (beteiligter is None and other is None):
+            return None
+        shown = beteiligter.name if beteiligter is not None else other["name"] if other else ""
+        return _row(int(betnr) if betnr.isdecimal() else None, shown, entries, other)
+
+    def _items(self, where: str = "", *parameters: object) -> dict[str, dict[str, list[dict[str, Any]]]]:
         items: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {"emails": [], "phones": []})
-        for row in self._espocrm.db.rows(_ITEMS):
+        for row in self._espocrm.db.rows(_ITEMS.format(where=where), *parameters):
             item = {row["field"]: row["name"], "primary": bool(row["is_primary"])}
             item |= {"optOut": bool(row["optOut"]), "invalid": bool(row["invalid"])}
             if row["type"] is not None:
                 item["type"] = row["type"]
             items[row["record_id"]][_LISTS[row["field"]]].append(item)
+        return items
+
+    def _read(self) -> list[dict[str, Any]]:
+        items = self._items()
         right: dict[int | None, list[dict[str, Any]]] = defaultdict(list)
         for row in self._espocrm.db.rows(_RECORDS):
             right[row["betnr"]].append({"id": row["id"], "name": row["name"], **items[row["id"]]})
@@ -115,38 +150,20 @@ class Overview:
 def _row(
     betnr: int | None, name: str, advoware: list[dict[str, Any]] | None, espocrm: dict[str, Any] | None
 ) -> dict[str, Any]:
-    left = advoware or []
-    right = [*espocrm["emails"], *espocrm["phones"]] if espocrm else []
-    left_keys = {key(entry["tlf"]) for entry in left if _counts(entry)}
-    right_keys = {key(_value(item)) for item in right}
-    left = [{**entry, "place": _place(key(entry["tlf"]) in right_keys) if _counts(entry) else "none"} for entry in left]
-    for item in right:
-        item["place"] = _place(key(_value(item)) in left_keys)
     if advoware is None or espocrm is None:
         state = "espocrm" if advoware is None else "advoware"
     else:
-        state = "different" if any(item["place"] == "here" for item in [*left, *right]) else "equal"
+        left = {key(entry["tlf"]) for entry in advoware if counts(entry)}
+        right = {key(value_of(item)) for item in (*espocrm["emails"], *espocrm["phones"])}
+        state = "equal" if left == right else "different"
     return {
         "key": f"{betnr}-{espocrm['id'] if espocrm else ''}",
         "betnr": betnr,
         "name": name,
         "state": state,
-        "advoware": None if advoware is None else left,
+        "advoware": advoware,
         "espocrm": espocrm,
     }
-
-
-def _counts(entry: dict[str, Any]) -> bool:
-    """Whether an entry is one the sync could bring to the other side: not blank, no web page."""
-    return bool((entry["tlf"] or "").strip()) and entry["kommKz"] != _INTERNET
-
-
-def _value(item: dict[str, Any]) -> str:
-    return str(item.get("emailAddress") or item.get("phoneNumber"))
-
-
-def _place(on_both: bool) -> str:  # noqa: FBT001 - reads as a sentence where it is called
-    return "both" if on_both else "here"
 
 
 def _group(row: dict[str, Any]) -> str:
@@ -166,4 +183,4 @@ def _searchable(row: dict[str, Any]) -> Iterable[str]:
     if row["espocrm"]:
         yield row["espocrm"]["name"] or ""
         for item in (*row["espocrm"]["emails"], *row["espocrm"]["phones"]):
-            yield _value(item)
+            yield value_of(item)

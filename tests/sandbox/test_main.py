@@ -110,3 +110,18 @@ def test_an_unusable_argument_ends_it_with_one_sentence(tmp_path: Path) -> None:
         assert word in answer.stderr
         assert "Traceback" not in answer.stderr
         assert answer.stdout == ""
+
+
+def test_an_open_page_does_not_keep_it_from_ending() -> None:
+    with (
+        running("--count", "0") as systems,
+        httpx.stream("GET", f"{systems.espocrm}/_sandbox/page/live", trust_env=False) as page,
+    ):
+        lines = page.iter_lines()
+        assert next(lines).startswith("event: ")
+        systems.process.terminate()
+        started = time.monotonic()
+        for _ in lines:
+            pass  # to its proper end: a cut answer would raise
+        assert systems.process.wait(5) == 0
+        assert time.monotonic() - started < 5
