@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from services.doctor import LATE_SECONDS, LOCAL_HOSTS, Finding, Level
 from services.errors import SyncError
 from services.state import RecordState
+from services.state_forms import noticed_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,6 +91,10 @@ def _contents(state: RedisState, now: Callable[[], float]) -> Iterator[Finding]:
     if late > LATE_SECONDS:
         text = f"A record has been due for {int(late // 60)} minutes: nobody works on the list."
         yield Finding("flow.running", Level.PROBLEM, text, "Is 'make run' running? Its logs are in .motia/logs.")
+    if refused := [entry for entry in state.parked() if noticed_id(entry.key) is not None]:
+        text = f"Staff could not be told of {len(refused)} record(s) in EspoCRM. The first: {refused[0].cause}"
+        remedy = "Put the cause right; each is tried again once a day, or when something changes about its record."
+        yield Finding("notices.waiting", Level.WARNING, text, remedy)
     total = sum(counts.values())
     parked = counts[RecordState.PARKED.value]
     text = f"{total} records known, {counts[RecordState.EQUAL.value]} of them equal, {parked} parked."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import InvalidInput
 from services.kommunikation_rules import WITHHELD
+from services.state_forms import notice_key
 from services.state_types import ListKind, RecordState
 
 if TYPE_CHECKING:
@@ -43,12 +44,23 @@ def of_record(state: StateStore, espo_id: str) -> dict[str, Any]:
     due = [entry for entry in state.due_entries(ALL_DUE) if entry.key == espo_id]
     lists = {kind: len(entries) for kind, entries in state.lists(espo_id).items()}
     last = state.journal_of(espo_id, 1)
-    return told(espo_id, state.status(espo_id)) | {
-        "lists": lists,
-        "due": [{"at": entry.due_at, "attempts": entry.attempts, "cause": entry.cause} for entry in due],
-        "last_run": last[0].get("run", "") if last else "",
-        "base": state.load(espo_id) is not None,
-    }
+    return (
+        told(espo_id, state.status(espo_id))
+        | _in_espocrm(state, espo_id)
+        | {
+            "lists": lists,
+            "due": [{"at": entry.due_at, "attempts": entry.attempts, "cause": entry.cause} for entry in due],
+            "last_run": last[0].get("run", "") if last else "",
+            "base": state.load(espo_id) is not None,
+        }
+    )
+
+
+def _in_espocrm(state: StateStore, espo_id: str) -> dict[str, Any]:
+    """What its staff were told in EspoCRM, where that is switched on, and why a notice could not be written."""
+    count, waiting = len(state.told(espo_id)), state.due_entry(notice_key(espo_id))
+    cause = waiting.cause if waiting is not None else ""
+    return {"in_espocrm": {"notices": count, "cause": cause}} if count or cause else {}
 
 
 def of_all(wired: Wiring, scope: Scope) -> dict[str, Any]:

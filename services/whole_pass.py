@@ -57,10 +57,15 @@ def carry(events: Iterable[dict[str, Any]]) -> Counter[str]:
         seen[topic] += 1
         if seen.total() > most:
             raise Bug("The events of the flow do not come to an end.")
+        if topic == "notices":
+            flow.notify(event)
+            continue
         if topic == "detect":
             found = flow.detect(event)
             queue.extend((way, new) for way in ("to_espocrm", "to_advoware") for new in found[way])
         else:
             other = "to_advoware" if topic == "to_espocrm" else "to_espocrm"
-            queue.extend((other, new) for new in flow.sync(event, topic)["follow_up"])
+            found = flow.sync(event, topic)
+            queue.extend((other, new) for new in found["follow_up"])
+        queue.extend(("notices", new) for new in found["notices"])
     return seen

@@ -74,6 +74,8 @@ def _show_record(told: dict[str, Any]) -> None:
     rows = [("state", told["state"]), ("cause", told.get("cause", "")), ("last looked at", show.when(told.get("at", 0)))]
     rows += [(name.replace("_", " "), str(count)) for name, count in told["lists"].items()]
     rows += [("due", f"{show.when(due['at'])}, {due['attempts']} failure(s) {due['cause']}") for due in told["due"]]
+    if "in_espocrm" in told:
+        rows.append(("notices in EspoCRM", "{notices} {cause}".format(**told["in_espocrm"])))
     rows += [("last run that wrote", told["last_run"]), ("base", "known" if told["base"] else "unknown")]
     title = f"{told['beteiligte_id']}, Beteiligter {told.get('betnr')}"
     show.console().print(show.table(("", ""), rows, title=title))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from services import flow, flow_wiring
 from services.by_hand import ByHand, Choice
+from services.doctor_redis import _contents
 from services.flow_wiring import Wiring
 from services.kommunikation_table import ConflictPolicy
 from services.notice_kind import NoticeKind
@@ -19,12 +19,13 @@ from services.scope import Mode, Scope
 from services.state import ListKind
 from services.state_forms import notice_key
 from services.state_redis import RedisState
+from services.whole_pass import carry
 from tests.http.support import World, address, item, number, slot
 from tests.state.support import Clock
 from tests.support.sandbox import JSON, Pair, Sandbox, entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tests.http.support import Clients
 
@@ -38,7 +39,6 @@ class Office:
     world: World
     clock: Clock
     wired: Wiring
-    told: list[JSON] = field(default_factory=list)
 
     @property
     def state(self) -> RedisState:
@@ -46,29 +46,16 @@ class Office:
         assert self.world.state is not None
         return self.world.state
 
-    def work(self, events: Iterable[JSON], topic: str = "detect") -> None:
-        """Carry events through the steps as Motia would, until there are none."""
-        queue = deque((topic, event) for event in events)
-        other = {"to_espocrm": "to_advoware", "to_advoware": "to_espocrm"}
-        while queue:
-            topic, event = queue.popleft()
-            if topic == "notify":
-                self.told.append(flow.notify(event)["summary"])
-                continue
-            found = flow.detect(event) if topic == "detect" else flow.sync(event, topic)
-            queue.extend((way, new) for way in other for new in found.get(way, ()))
-            queue.extend((other[topic], new) for new in found.get("follow_up", ()))
-            queue.extend(("notify", new) for new in found["notices"])
-
     def ring(self, *pairs: Pair) -> None:
         """A webhook for each of the records, worked on."""
-        self.work(flow.accept([pair.espo_id for pair in pairs], "espocrm"))
+        carry(flow.accept([pair.espo_id for pair in pairs], "espocrm"))
 
     def tick(self) -> None:
         """One tick of `reconcile`, and all that comes of it."""
         result = flow.reconcile()
-        self.work(result["events"])
-        self.work(result["notices"], "notify")
+        carry(result["events"])
+        for event in result["notices"]:
+            flow.notify(event)
 
     def night(self) -> None:
         """The clean-up job, and the tick after it."""
@@ -556,7 +543,6 @@ def test_switched_off_nothing_is_noted_or_asked(office: Office, redis_url: str) 
     office.wired._parts["manager"] = world.manager
     pair = office.world.pair([entry("0511 123 Durchwahl 4")])
     office.ring(pair)
-    assert office.told == []
     assert state.due_entries(10) == []
     assert state.told_records() == []
     assert office.tasks(pair) == []
@@ -581,6 +567,8 @@ def test_a_notice_that_is_refused_never_hinders_the_sync_and_is_tried_again_visi
     assert office.world.espo_values(pair) == [value]
     (due,) = office.state.due_entries(10)
     assert (due.key, due.parked) == (notice_key(pair.espo_id), True)
+    [told] = [one for one in _contents(office.state, office.clock) if one.check == "notices.waiting"]
+    assert due.cause in told.text
     assert re.fullmatch(r"EspoCRM does not allow it \(403, No read access\.\) while listing the notices of .*", due.cause)
     office.world.sandbox.espocrm.switch(deniedRights=[])
     office.clock.advance(86400 + 120)
