@@ -171,7 +171,8 @@ def test_notices_cost_an_unchanged_record_nothing_whether_or_not_something_is_op
     telling.step("notify_hinweis", event["data"])
     for one in (quiet, held):
         told = telling.step("detect_komm_changes", telling.ring(one))
-        assert (told.emitted, told.trips) == ([], 2 + 3)
+        # One that something is open about is not at rest: it is compared under a lease.
+        assert (told.emitted, told.trips) == ([], 3 if one is quiet else 5)
         assert (
             told.modules & (HEAVY - {"services.state_memory_due"} | {"services.notices", "services.espocrm_notices"})
             == set()
