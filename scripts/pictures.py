@@ -23,12 +23,13 @@ KINDS = {"api": '[/"{}"/]', "cron": '{{{{"{}"}}}}', "event": '["{}"]', "noop": '
 LAYERS = {
     "errors and types": r"errors|secrecy|kommunikation_types|state_types|flow_events|notice_kind|tally|scope",
     "by hand": r"by_hand|doctor|plan_file|kommunikation_(explain|decide)|standing",
+    "notices": r"notice|flow_notices|espocrm_notices",
     "metrics": r"metrics|state_redis_figures",
     "store": r"state|token_cache|lean_redis",
     "clients": r"advoware|espocrm|http_client|lean_httpx|adaptive_limit|repeat_read",
     "settings": r"config|web_address",
     "wiring": r"bootstrap|flow_wiring",
-    "flow": r"flow|whole_pass|notice",
+    "flow": r"flow|whole_pass",
     "manager": r"kommunikation_(sync_utils|run|writer|base|report|undo_run)",
     "pure core": r"kommunikation_|",
 }
