@@ -275,7 +275,7 @@ class Espo(ABC):
 
         def shown() -> Any:
             record: EspoRecord = self.service.get_record(self._id(number))
-            return record.emails, record.phones, record.version, self.betnrs.index(record.betnr or 0)
+            return record.emails, record.phones, record.version, self._place(record.betnr)
 
         return outcome(shown)
 
@@ -286,6 +286,14 @@ class Espo(ABC):
     @abstractmethod
     def save(self, number: int, arrays: dict[Art, Sequence[EspoItem]]) -> None:
         """A member of staff saves these arrays."""
+
+    @abstractmethod
+    def delete(self, number: int) -> None:
+        """A member of staff deletes the record."""
+
+    @abstractmethod
+    def link(self, number: int, other: int | None) -> None:
+        """A member of staff gives the record the betNr of another, or none."""
 
     @abstractmethod
     def changes(self) -> list[int]:
@@ -315,7 +323,10 @@ class Espo(ABC):
 
     def _rows(self, call: Callable[[], Any]) -> Any:
         ours = dict(zip(self.ids, itertools.count(), strict=False))
-        return outcome(lambda: [(ours[row.id], self.betnrs.index(row.betnr)) for row in call() if row.id in ours])
+        return outcome(lambda: [(ours[row.id], self._place(row.betnr)) for row in call() if row.id in ours])
+
+    def _place(self, betnr: int | None) -> int | None:
+        return None if betnr is None else self.betnrs.index(betnr)
 
     def _id(self, number: int) -> str:
         return self.ids[number] if number < len(self.ids) else "rec99"
@@ -341,6 +352,14 @@ class RealEspo(Espo):
             body["phoneNumberData"] = [phone_item(item) for item in arrays[Art.PHONE]]
         self.people.put(self.ids[number], **body)
 
+    def delete(self, number: int) -> None:
+        """See `Espo.delete`."""
+        self.people.delete(self.ids[number])
+
+    def link(self, number: int, other: int | None) -> None:
+        """See `Espo.link`."""
+        self.people.put(self.ids[number], betnr=None if other is None else self.betnrs[other])
+
     def changes(self) -> list[int]:
         """See `Espo.changes`."""
         events = self.people.control("GET", "/_sandbox/webhook-queue").json()["events"]
@@ -361,6 +380,14 @@ class FakeEspo(Espo):
     def save(self, number: int, arrays: dict[Art, Sequence[EspoItem]]) -> None:
         """See `Espo.save`."""
         self.world.put(number + 1, dict(arrays), by_sync=False)
+
+    def delete(self, number: int) -> None:
+        """See `Espo.delete`."""
+        self.world.records[number + 1].gone = True
+
+    def link(self, number: int, other: int | None) -> None:
+        """See `Espo.link`."""
+        self.world.records[number + 1].betnr = None if other is None else self.betnrs[other]
 
     def changes(self) -> list[int]:
         """See `Espo.changes`."""
@@ -475,6 +502,23 @@ def test_what_the_sync_may_not_edit_keeps_its_type_and_flags_in_both(systems: Sa
         assert side.get(1) == ((emails[0],), (phones[0],), None, 1)
         assert side.get(0) == ((emails[0],), (phones[0],), None, 0)
     assert fake.get(1) == real.get(1)
+
+
+def test_who_is_deleted_or_unlinked_is_listed_accordingly_in_both(systems: Sandbox, espocrm: EspoCrmService) -> None:
+    real, fake, values = RealEspo(systems, espocrm, 4), FakeEspo(4), Values(202)
+    shared = values.numbers()[0]
+    for side in (real, fake):
+        for n in range(4):
+            side.save(n, {Art.PHONE: [EspoItem(Art.PHONE, shared, "Home", primary=True)]})
+        side.delete(0)
+        side.link(1, None)
+        side.link(2, 3)
+        assert side.get(1)[3] is None
+        assert side.holders(Art.PHONE, [shared], 0) == [(1, None), (2, 3), (3, 3)]
+        assert side.by_betnr([0, 1, 2, 3]) == [(2, 3), (3, 3)]
+        assert side.linked(None, 200) == [(2, 3), (3, 3)]
+    assert fake.get(0) == real.get(0)
+    assert fake.put(0, [], None) == real.put(0, [], None)
 
 
 def test_lists_go_by_the_moment_of_change_and_by_id_in_both(systems: Sandbox, espocrm: EspoCrmService) -> None:
