@@ -45,6 +45,8 @@ class AdvowareWorld:
     """All entries by betNr and id. `limit`: how long a remark may be, None without a limit; `cuts`: cut instead of 400."""
 
     people: dict[int, dict[int, Row]] = field(default_factory=dict)
+    gone: set[int] = field(default_factory=set)
+    """Beteiligte that answer 404."""
     next_id: int = 1000
     rows: int = 0
     limit: int | None = None
@@ -97,7 +99,7 @@ class SimAdvoware(Side, AdvowareService):
         """See `AdvowareService.get_beteiligter`."""
 
         def effect(order: str) -> Beteiligter:
-            if betnr not in self.world.people:
+            if betnr not in self.world.people or betnr in self.world.gone:
                 raise NotFound("Advoware: no such Beteiligter.", system="Advoware", status=404)
             return self.world.read(betnr, 1 if order == "shortened" else 0)
 
@@ -143,5 +145,7 @@ class SimAdvoware(Side, AdvowareService):
         raise Forbidden("Advoware: no deletion.", system="Advoware", status=403)
 
     def _check(self, betnr: int, komm_id: int | None) -> None:
+        if betnr in self.world.gone:
+            raise NotFound("Advoware: no such Beteiligter.", system="Advoware", status=404)
         if betnr not in self.world.people or (komm_id is not None and komm_id not in self.world.people[betnr]):
             raise NotFound("Advoware: no such entry.", system="Advoware", status=404)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from services.errors import NotFound
 from tests.simulation.faults import NO_EFFECT, SLOW_SECONDS, read_error, write_error
 from tests.simulation.hub import DIE_AFTER, OK, SLEEP_AFTER, Call, Hub, Seen, Worker
 from tests.simulation.values import letter_of
@@ -33,8 +34,15 @@ class Side:
         if order not in {OK, DIE_AFTER, SLEEP_AFTER, "shortened"}:
             self.hub.clock += SLOW_SECONDS if order == "slow" else 0.0
             raise read_error(order, self.system)
-        result = effect(order)
         worker = self.hub.current
+        try:
+            result = effect(order)
+        except NotFound:
+            if worker is not None:
+                worker.missed.add((self.system, call.record))
+            raise
+        if worker is not None:
+            worker.missed.discard((self.system, call.record))
         self.hub.unproved.discard((self.system, call.record))
         if worker is not None and held is not None:
             worker.seen[self.system, call.record] = Seen(self.hub.steps, held(result), self.hub.clock)

@@ -1,6 +1,6 @@
 """What has to hold: at every write and every save (`Watch`), and when everything has settled (`settled`).
 
-The names of violations are the design's invariants; `fence`, `array` and `flags` are rules of its sections 2 and 3.
+The names of violations are the design's invariants; `fence`, `array`, `flags` and `apart` are rules of its sections 2 and 3.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from services.kommunikation_types import Art, EspoItem
 from tests.simulation.hub import Violation
 from tests.simulation.model import HASHED, MARKER, decoded, live, users_part
+from tests.simulation.parting import at_rest, no_write
 from tests.simulation.people import shared_of
 from tests.simulation.values import FITS, letter_of, sendable
 
@@ -62,6 +63,7 @@ class Watch:
         lease = self.world.store.leases.get(f"rec{call.record}")
         if lease is None or lease.holder is not worker or not lease.alive:
             raise Violation("fence", f"worker {worker.number} writes {call.system} record {call.record} without its lease")
+        no_write(self.world, call, worker)
 
     def _arrays(self, number: int, arrays: Mapping[Art, Sequence[EspoItem]]) -> None:
         for art, items in arrays.items():
@@ -165,8 +167,8 @@ def valve_held(world: World, number: int) -> None:
 
 
 def settled(world: World, people: People) -> None:
-    """All of it, for every record."""
-    for number in world.models:
+    """All of it, for every pair that is one."""
+    for number in at_rest(world):
         _values(world, number)
         _texts(world, number)
         _types(world, number)

@@ -54,6 +54,8 @@ class Record:
     """One CBeteiligte. `links`: per array the keys in order of entry; `primary`: the key of the primary."""
 
     number: int
+    betnr: int | None
+    gone: bool = False
     modified: int = 0
     links: dict[Art, list[str]] = field(default_factory=lambda: {Art.EMAIL: [], Art.PHONE: []})
     primary: dict[Art, str | None] = field(default_factory=lambda: {Art.EMAIL: None, Art.PHONE: None})
@@ -74,6 +76,11 @@ class EspoWorld:
     """Sees that a record's arrays changed: number, whether the sync did it."""
     clock: Callable[[], float] = time.time
 
+    @property
+    def present(self) -> list[Record]:
+        """The records that are not deleted."""
+        return [record for record in self.records.values() if not record.gone]
+
     def items(self, number: int, art: Art) -> tuple[EspoItem, ...]:
         """An array as a GET shows it: the primary first, the rest in order of entry."""
         record = self.records[number]
@@ -89,7 +96,7 @@ class EspoWorld:
             emails = emails[:-leave_out]
         elif leave_out:
             phones = phones[:-leave_out]
-        return EspoRecord(f"rec{number}", number, emails, phones, None, self.moment(number))
+        return EspoRecord(f"rec{number}", self.records[number].betnr, emails, phones, None, self.moment(number))
 
     def letters(self, number: int) -> set[str]:
         """The letters a record holds."""
@@ -206,7 +213,7 @@ class SimEspoCrm(Side, EspoCrmService):
         keys = {value.lower() if art is Art.EMAIL else value for value in values}
 
         def effect(_: str) -> list[EspoListRow]:
-            found = (r for r in self.world.records.values() if r.number == betnr or keys & set(r.links[art]))
+            found = (r for r in self.world.present if (r.betnr == betnr is not None) or keys & set(r.links[art]))
             return [self._row(record) for record in found]
 
         if self.hub.current is not None:
@@ -216,15 +223,13 @@ class SimEspoCrm(Side, EspoCrmService):
     def find_by_betnr(self, betnrs: Sequence[int]) -> list[EspoListRow]:
         """See `EspoCrmService.find_by_betnr`."""
         wanted = set(betnrs)
-        return self.reading(
-            Call("E", "by betnr"), lambda _: [self._row(r) for n, r in self.world.records.items() if n in wanted]
-        )
+        return self.reading(Call("E", "by betnr"), lambda _: [self._row(r) for r in self.world.present if r.betnr in wanted])
 
     def list_changed(self, since: str | None, *, offset: int, limit: int = 200) -> list[EspoListRow]:
         """See `EspoCrmService.list_changed`."""
 
         def effect(_: str) -> list[EspoListRow]:
-            rows = [self._row(record) for record in self.world.records.values()]
+            rows = [self._row(record) for record in self.world.present]
             rows = sorted((r for r in rows if since is None or r.modified_at >= since), key=lambda r: (r.modified_at, r.id))
             return rows[offset : offset + limit]
 
@@ -233,21 +238,21 @@ class SimEspoCrm(Side, EspoCrmService):
     def newest_change(self) -> str | None:
         """See `EspoCrmService.newest_change`."""
         return self.reading(
-            Call("E", "newest"), lambda _: max((self._row(r).modified_at for r in self.world.records.values()), default=None)
+            Call("E", "newest"), lambda _: max((self._row(r).modified_at for r in self.world.present), default=None)
         )
 
     def list_linked(self, *, after_id: str | None, limit: int) -> list[EspoListRow]:
         """See `EspoCrmService.list_linked`."""
 
         def effect(_: str) -> list[EspoListRow]:
-            rows = sorted((self._row(r) for r in self.world.records.values()), key=lambda r: r.id)
+            rows = sorted((self._row(r) for r in self.world.present if r.betnr is not None), key=lambda r: r.id)
             return [row for row in rows if after_id is None or row.id > after_id][:limit]
 
         return self.reading(Call("E", "linked"), effect)
 
     def _check(self, number: int) -> None:
-        if number not in self.world.records:
+        if number not in self.world.records or self.world.records[number].gone:
             raise NotFound("EspoCRM: no such record.", system="EspoCRM", status=404)
 
     def _row(self, record: Record) -> EspoListRow:
-        return EspoListRow(f"rec{record.number}", record.number, self.world.moment(record.number))
+        return EspoListRow(f"rec{record.number}", record.betnr, self.world.moment(record.number))

@@ -8,7 +8,7 @@ Actions are JSON lists, so that a failing history can be shrunk and kept:
     ["job", position]              an idle worker takes an event from the queue;  ["lose", position]  ["repeat", position]
     ["hook", position]             EspoCRM delivers a webhook;  ["lose hook", position]  ["repeat hook", position]
     ["tick"] ["ring", record] ["direct", record, direction] ["wait", seconds] ["wipe"] ["clock", seconds]
-    ["A" or "E", ...]              a person's edit (tests/simulation/people.py)
+    ["A" or "E", ...]              a person's edit (tests/simulation/people.py, parting.py)
     ["settle"]                     everything comes to rest and is checked; a new phase begins
 """
 
@@ -20,6 +20,7 @@ from services.errors import SyncError
 from tests.simulation import checks
 from tests.simulation.faults import NO_EFFECT, READ_FAULTS, STORE_FAULTS, WRITE_FAULTS
 from tests.simulation.hub import DIE_AFTER, OK, Call, Violation, Worker
+from tests.simulation.parting import at_rest
 from tests.simulation.people import People
 from tests.simulation.world import World
 
@@ -275,10 +276,10 @@ class History:
 
     def _settle(self) -> bool:
         self._rest()
-        for number in self.world.models:
+        for number in at_rest(self.world):
             checks.valve_held(self.world, number)
         for _ in range(3):
-            waiting = [n for n in self.world.models if checks.listed(self.world, n)[2]]
+            waiting = [n for n in at_rest(self.world) if checks.listed(self.world, n)[2]]
             if not waiting:
                 break
             for number in waiting:
@@ -288,8 +289,8 @@ class History:
             self._forgive_without_store()
         checks.settled(self.world, self.people)
         self._quiet()
-        for number, model in self.world.models.items():
-            model.begin(self.world.advoware.people[number].values(), self.world.espocrm.types(number))
+        for number in at_rest(self.world):
+            self.world.models[number].begin(self.world.advoware.people[number].values(), self.world.espocrm.types(number))
         self.disturbed = False
         return True
 
@@ -340,10 +341,10 @@ class History:
     def _quiet(self) -> None:
         """One more look at each record reads each side once and writes nothing (I9)."""
         a, e = self.world.a, self.world.e
-        looks = [self.world.outside.manager.look_at_record(f"rec{number}") for number in self.world.models]
+        looks = [self.world.outside.manager.look_at_record(f"rec{number}") for number in at_rest(self.world)]
         if any(look["writes_espocrm"] or look["writes_advoware"] for look in looks):
             self._rest()  # the last look remembered something that made work: once more is finite, twice is not
-        for number in self.world.models:
+        for number in at_rest(self.world):
             reads, writes = (a.reads, e.reads), a.writes + e.writes
             result = self.world.outside.manager.look_at_record(f"rec{number}")
             if (a.reads - reads[0], e.reads - reads[1]) != (1, 1) or a.writes + e.writes != writes:

@@ -79,6 +79,8 @@ class Worker:
     seen: dict[tuple[str, int], Seen] = field(default_factory=dict)
     proved: set[tuple[int, int, str]] = field(default_factory=set)
     """Record, entry and letter of what it saw both sides hold."""
+    missed: set[tuple[str, int]] = field(default_factory=set)
+    """Side and record of what it was told is not there (404)."""
     wrote: set[tuple[str, int]] = field(default_factory=set)
     """Side and record of what it wrote in this job."""
     asked: int = NEVER
@@ -167,6 +169,7 @@ class Hub:
         worker.job, worker.dead, worker.asleep, worker.call = job, False, False, None
         worker.seen.clear()
         worker.proved.clear()
+        worker.missed.clear()
         worker.wrote.clear()
         worker.asked = NEVER
         worker.thread = greenlet(run)

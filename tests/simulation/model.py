@@ -76,6 +76,8 @@ class Phase:
     """What people did to one record since both sides last agreed. `vague`: reasons why removals may come back."""
 
     start: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+    """Letters that only Advoware held when the phase began, since EspoCRM is full: never agreed on."""
     acts: list[Act] = field(default_factory=list)
     held: dict[int, set[str]] = field(default_factory=dict)
     """Entry id -> letters it held in this phase."""
@@ -110,6 +112,7 @@ class RecordModel:
         """A new phase: both sides agree. `types`: letter -> type in EspoCRM."""
         rows, letters = list(rows), set(types)
         self.phase = Phase(start=set(live(rows)) & letters, held={row.id: {row.letter} for row in rows if row.letter})
+        self.phase.waiting = {letter for letter in live(rows) if sendable(letter)} - letters
         self.phase.looks = types
         now = {row.id for row in rows if row.letter and not sendable(row.letter)}
         self.shadows = {entry_id: held for entry_id, held in self.shadows.items() if entry_id in now}
@@ -208,7 +211,7 @@ class RecordModel:
         if letter in self.phase.foreign:
             return False
         if not acts:
-            return letter in self.phase.start
+            return letter in self.phase.start | self.phase.waiting
         last = acts[-1]
         if not last.entered:
             return False
@@ -225,6 +228,8 @@ class RecordModel:
         if not acts:
             return False
         last = acts[-1]
+        if letter in self.phase.waiting and last.side == "E":
+            return False  # entered in EspoCRM and removed again: Advoware's waits as before
         known = not self.phase.vague and not self.phase.foreign
         return not last.entered and known and all(act.side == last.side or not act.entered for act in acts)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from services.kommunikation_types import Art, EspoItem
 from tests.simulation.advoware import Row
 from tests.simulation.model import HASHED, live, users_part
+from tests.simulation.parting import part
 from tests.simulation.values import espo_spelled, letter_of, spelled
 from tests.simulation.world import art
 
@@ -54,6 +55,13 @@ class People:
         """Carry out an edit. False: it does not fit."""
         side, name, number = edit[:3]
         if number not in self.world.models:
+            return False
+        if name in {"vanish", "return", "link"}:
+            self.recent.records[number] = self.world.hub.steps
+            fits = part(self.world, side, name, number, edit[3:])
+            self.forget_unlinked()
+            return fits
+        if number in self.world.advoware.gone if side == "A" else self.world.espocrm.records[number].gone:
             return False
         phase = self.world.models[number].phase
         there = set(live(self.world.advoware.people[number].values())) if side == "A" else self.world.espocrm.letters(number)
@@ -159,15 +167,15 @@ class People:
             self.recent.shared[letter] = step
 
     def forget_unlinked(self) -> None:
-        """Values no record holds any more: nobody can know how people wanted them."""
-        held = set().union(*(self.world.espocrm.letters(number) for number in self.world.espocrm.records))
+        """Values no record holds any more, deleted ones aside: nobody can know how people wanted them."""
+        held = set().union(*(self.world.espocrm.letters(record.number) for record in self.world.espocrm.present))
         self.flags = {letter: looks for letter, looks in self.flags.items() if letter in held}
 
 
 def shared_of(world: World, letter: str) -> tuple[str, bool, bool] | None:
     """Type, optOut and invalid of a value's shared object; None if no record holds it."""
-    for number in world.espocrm.records:
-        for item in world.espocrm.items(number, art(letter)):
+    for record in world.espocrm.present:
+        for item in world.espocrm.items(record.number, art(letter)):
             if letter_of(item.value) == letter:
                 return item.type, item.opt_out, item.invalid
     return None

@@ -371,7 +371,7 @@ class FakeEspo(Espo):
 
     def __init__(self, records: int) -> None:
         self.hub = Hub(0)
-        self.world = EspoWorld({n: Record(n) for n in range(1, records + 1)}, clock=self.hub.now)
+        self.world = EspoWorld({n: Record(n, n) for n in range(1, records + 1)}, clock=self.hub.now)
         self.noted: list[int] = []
         self.world.on_change = lambda number, _: self.noted.append(number - 1)
         numbers = list(range(1, records + 1))

@@ -12,6 +12,7 @@ import pytest
 
 from tests.simulation.__main__ import cases
 from tests.simulation.draw import run
+from tests.simulation.espocrm import MOST_ITEMS
 from tests.simulation.history import replay
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,16 @@ def test_no_history_with_people_faults_and_kills_violates_an_invariant(part: int
         if violation is not None:
             failed.append(f"seed {seed}: {violation} (python -m tests.simulation --histories 1 --seed {seed})")
     assert not failed, "\n".join(failed)
+
+
+def test_in_the_histories_pairs_lose_and_find_each_other_and_records_are_overfull() -> None:
+    done, most = set(), 0
+    for seed in range(60):
+        history, _ = run(seed)
+        done |= {tuple(action[:2]) for action in history.done}
+        most = max(most, *(len({row.letter for row in rows.values()}) for rows in history.world.advoware.people.values()))
+    assert done >= {("A", "vanish"), ("A", "return"), ("E", "vanish"), ("E", "return"), ("E", "link")}
+    assert most > MOST_ITEMS
 
 
 @pytest.mark.parametrize(("name", "case"), list(cases()), ids=lambda one: one if isinstance(one, str) else "")

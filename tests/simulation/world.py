@@ -55,6 +55,8 @@ class World:
         self.webhooks: list[int] = []
         self.espocrm.on_change = self._changed
         self.models: dict[int, RecordModel] = {}
+        self.parted: dict[int, dict[str, int]] = {}
+        """Record -> on which side it is missing or linked elsewhere, each with the step since when."""
         self.only_marked: dict[int, list[Act]] = {}
         """Record -> removals that only old markers speak of."""
         for number, record in enumerate(init["records"], start=1):
@@ -67,7 +69,7 @@ class World:
     def _fill(self, number: int, record: JSON) -> None:
         self.models[number] = RecordModel()
         self.advoware.people[number] = {}
-        self.espocrm.records[number] = Record(number)
+        self.espocrm.records[number] = Record(number, number)
         for entry in record["entries"]:
             value = spelled(entry["letter"], entry["spell"]) if entry["letter"] else ""
             base = spelled(entry["base"], 0) if entry.get("base") else value

@@ -6,17 +6,10 @@ here is what a well-meant change could do; a net that lets one of these through 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from tests.simulation.mutations.bug import Mutation
+from tests.simulation.mutations.of_pairs import OF_PAIRS
 
-
-@dataclass(frozen=True)
-class Mutation:
-    """One bug. `changes`: file under services/, text that is there exactly once, and what takes its place."""
-
-    name: str
-    promise: str
-    changes: tuple[tuple[str, str, str], ...]
-
+__all__ = ["MUTATIONS", "Mutation"]
 
 RUN, WRITER, BASE = "kommunikation_run.py", "kommunikation_writer.py", "kommunikation_base.py"
 ENTRY, DIFF, ROWS = "kommunikation_entry.py", "kommunikation_diff.py", "kommunikation_rows.py"
@@ -296,4 +289,5 @@ MUTATIONS = (
             ("flow.py", " if walks else []", " if False else []"),
         ),
     ),
+    *OF_PAIRS,
 )
