@@ -30,6 +30,11 @@ LIMITS = {
 _CRON = ("reconcile", "cleanup_empty_slots")
 _EMPTY_API, _EMPTY_EVENT, _EMPTY_CRON = "bench_empty_api", "bench_empty_event", "bench_empty_cron"
 _GATE_KEY = "of-this-bench"
+_LIBRARIES = "httpx, redis, pydantic, phonenumbers alone"
+_LOAD_LIBRARIES = (
+    "import asyncio, json; from services.lean_httpx import httpx; from services.lean_redis import redis;"
+    " from pydantic import BaseModel; import phonenumbers, idna"
+)
 
 
 def run(*, quick: bool) -> list[Result]:
@@ -102,7 +107,7 @@ def _imports(here: Live, rounds: int) -> Result:
     espo_id = here.pairs[0].espo_id
     data = {"ids": [espo_id], "quelle": "espocrm"}
     request = {"headers": {"x-komm-gate": _GATE_KEY}, "body": {"ids": [espo_id]}, "pathParams": {"quelle": "espocrm"}}
-    arguments: dict[str, Any] = {"empty": data} | dict.fromkeys(LIMITS, data)
+    arguments: dict[str, Any] = {"empty": data, _LIBRARIES: None} | dict.fromkeys(LIMITS, data)
     arguments |= {"beteiligte_webhook": request} | dict.fromkeys(_CRON)
     found: dict[str, list[Imports]] = {name: [] for name in arguments}
     for number in range(rounds + 1):
@@ -130,9 +135,11 @@ class Imports:
 
 
 def _import_times(here: Live, name: str, argument: Any) -> Imports:
+    loaded: list[str | Path] = ["-c", _LOAD_LIBRARIES]
     folder = ROOT / ("bench/project" if name == "empty" else "steps/kommunikation")
     step = folder / f"{'empty_event' if name == 'empty' else name}_step.py"
-    command: list[str | Path] = [PYTHON, "-X", "importtime", "-m", "bench.one_step", step, json.dumps(argument)]
+    called: list[str | Path] = ["-m", "bench.one_step", step, json.dumps(argument)]
+    command = [PYTHON, "-X", "importtime", *(loaded if name == _LIBRARIES else called)]
     env = here.stack.env | {"KOMM_GATE_KEY": _GATE_KEY}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     found = Imports()

@@ -33,6 +33,12 @@ const OWN_PAGE_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** What a step gets of a request. */
+interface Passed {
+  ids: string[]
+  [name: string]: unknown
+}
+
 interface Layer {
   name: string
   handle: { stack?: { route?: unknown; match: (path: string) => boolean }[] }
@@ -107,7 +113,7 @@ function fromEspo(req: Request, res: Response, next: NextFunction, settings: Set
   if (dropped) log('warn', 'Items of an EspoCRM webhook had no usable id.', { webhookId, dropped })
   if (ids.length > MAX_IDS) return refuse(res, 503, 'Too many items for one request.')
   if (ids.length === 0) return void res.status(200).json({ status: 'received', ids: 0 })
-  passRung(req, res, next, { ids, attributes, webhookId }, ring(ids))
+  passRung(req, res, next, { ids, attributes, webhookId }, ring(ids, { together: true }))
 }
 
 /** A script or trigger at the firm that tells which Beteiligte have changed in Advoware. */
@@ -118,7 +124,7 @@ function fromAdvoware(req: Request, res: Response, next: NextFunction, _: Settin
   if (ids === undefined) return refuse(res, 400, 'The body must be {"ids": [betNr, ...]} with positive whole numbers.')
   if (ids.length > MAX_IDS) return refuse(res, 413, `At most ${MAX_IDS} ids a request.`)
   if (ids.length === 0) return void res.status(200).json({ status: 'received', ids: 0 })
-  passRung(req, res, next, { ids }, ring(ids.map((betNr) => `betnr:${betNr}`)))
+  passRung(req, res, next, { ids }, ring(ids.map((betNr) => `betnr:${betNr}`), { together: false }))
 }
 
 /**
@@ -147,11 +153,18 @@ function statusOf(error: unknown): number {
   return typeof status === 'number' && status >= 400 && status < 600 ? status : 500
 }
 
-/** Hands the request on when Redis has what it reports; else whoever sent it comes again. */
-function passRung(req: Request, res: Response, next: NextFunction, body: Record<string, unknown>, rung: Promise<void>): void {
+/**
+ * Hands the request on when Redis has what it reports; else whoever sent it comes again. Where an event that is waiting takes
+ * it along, no step has to be started.
+ */
+function passRung(req: Request, res: Response, next: NextFunction, body: Passed, rung: Promise<boolean>): void {
   rung
     .then(
-      () => pass(req, res, next, body),
+      (needsEvent) => {
+        if (needsEvent) return pass(req, res, next, body)
+        log('info', 'An event that is waiting takes this webhook along.', { ids: body.ids.length })
+        res.status(200).json({ status: 'received', ids: body.ids.length })
+      },
       () => {
         log('warn', 'A webhook could not be noted in Redis; it has to come again.', {})
         refuse(res, 503, 'Not now, please come again.')
@@ -161,7 +174,7 @@ function passRung(req: Request, res: Response, next: NextFunction, body: Record<
 }
 
 /** Hands the request on with nothing of the client in it but `body`: no header, no query, no raw body. */
-function pass(req: Request, res: Response, next: NextFunction, body: Record<string, unknown>): void {
+function pass(req: Request, res: Response, next: NextFunction, body: Passed): void {
   res.locals.passed = true
   req.body = body
   req.headers = { 'x-komm-gate': STEP_KEY }

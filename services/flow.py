@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import SyncError
 from services.flow_batch import Batch, Outcome
-from services.flow_events import GRACE_SECONDS, betnr_key, checked, events_of, parsed
+from services.flow_events import EVENT_IDS, GRACE_SECONDS, betnr_key, checked, events_of, parsed
 from services.flow_pass import (
     PassStatus,
     begin_pass,
@@ -38,35 +38,46 @@ __all__ = ["accept", "cleanup", "detect", "notify", "reconcile", "request_pass",
 
 DUE_AT_ONCE = 1000
 WALK_DEFAULT = 100
+REPORTED_TOGETHER = 20
+"""Records of one delivery of EspoCRM."""
 
 
-def accept(ids: Sequence[str], quelle: str) -> list[dict[str, Any]]:
+def accept(ids: Sequence[str], quelle: str, *, together: bool = False) -> list[dict[str, Any]]:
     """Remembers reported ids as due and gives the events to emit. Raises `InvalidInput`, or what Redis says.
 
-    What a webhook does, for callers without Motia: there the gate rings (gate/bell.ts) and the step emits.
+    What a webhook does, for callers without Motia: there the gate rings (gate/bell.ts) and the step emits. `together`: as
+    there, no event where one that is still waiting will take these along.
     """
     wanted = checked(ids, quelle)
     wired = wiring()
     keys = wanted if quelle == "espocrm" else [betnr_key(betnr) for betnr in wanted]
     if keys:
         wired.state.ring(keys, delay=GRACE_SECONDS)
+    if keys and together and quelle == "espocrm" and not wired.state.call(keys, EVENT_IDS):
+        return []
     return events_of(wanted, quelle)
 
 
 def detect(data: Any) -> dict[str, Any]:
-    """Looks at both sides of each record and says which direction has work."""
+    """Looks at both sides of each record and says which direction has work.
+
+    An event of a webhook takes along what other webhooks have reported since, up to a full event.
+    """
     ids, quelle = parsed(data)
     wired = wiring()
     batch = Batch(wired)
-    espo_ids = _resolve(wired, ids) if quelle == "advoware" else ids
-    looks = batch.look(espo_ids, only_due=not data.get("walk"))
+    if quelle == "espocrm":
+        known = wired.state.gather(ids, EVENT_IDS)
+    else:
+        known = wired.state.waiting(_resolve(wired, ids) if quelle == "advoware" else ids)
+    looks = batch.look(known, only_due=not data.get("walk"))
     to_espocrm = [look.espo_id for look in looks if look.result and look.result["writes_espocrm"]]
     to_advoware = [
         look.espo_id
         for look in looks
         if look.result and look.result["writes_advoware"] and not look.result["writes_espocrm"]
     ]
-    more = {"stop_removals": True} if _mass_removal(looks) else {}
+    more = {"stop_removals": True} if _mass_removal(looks, taken_along=quelle == "espocrm") else {}
     if data.get("walk") and (to_espocrm or to_advoware):
         # The walk rings for nobody; from here on the record is due until a sync is through.
         wired.state.ring([*to_espocrm, *to_advoware], delay=GRACE_SECONDS)
@@ -215,8 +226,19 @@ def _news(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     return events_of([one.espo_id for one in outcomes if one.result and one.result.get("news")], "reconcile")
 
 
-def _mass_removal(looks: Iterable[Outcome]) -> bool:
-    """The valve of a run over many records: more than three values, and more than half of what is linked, would go."""
+def _mass_removal(looks: Sequence[Outcome], *, taken_along: bool) -> bool:
+    """The valve of a run over many records: more than three values, and more than half of what is linked, would go.
+
+    An accident in a few records must not go unnoticed among the many that an event takes along: so it holds for each few
+    that were reported one after the other, as if they were an event of their own.
+    """
+    if not taken_along:
+        return _would_go(looks)
+    few = (looks[start : start + REPORTED_TOGETHER] for start in range(0, len(looks), REPORTED_TOGETHER))
+    return any(map(_would_go, (looks, *few)))
+
+
+def _would_go(looks: Iterable[Outcome]) -> bool:
     seen = [look.result for look in looks if look.result]
     removing = [result["removals"] for result in seen]
     linked = sum(result["linked"] for result in seen)

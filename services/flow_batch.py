@@ -15,9 +15,12 @@ from services.state_types import RecordState, RecordStatus, Waiting
 from services.tally import REQUESTS, run_counts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from services.advoware_service import AdvowareService
+    from services.espocrm import EspoCrmService
     from services.flow_wiring import Wiring
+    from services.kommunikation_rest import Reading
     from services.state_types import Rest
 
     Work = Callable[[str], dict[str, Any]]
@@ -77,24 +80,29 @@ class Batch:
             list(pool.map(lambda outcome: self._one(outcome, work), outcomes))
         return outcomes
 
-    def look(self, ids: Sequence[str], *, only_due: bool) -> list[Outcome]:
+    def look(self, known: Mapping[str, Waiting], *, only_due: bool) -> list[Outcome]:
         """Looks at every record. One that is at rest costs a GET a side: no lease, no comparison, nothing to store."""
-        known = self._state.waiting(list(ids)) if ids else {}
-        outcomes = [Outcome(espo_id, *known[espo_id]) for espo_id in ids if known[espo_id].token or not only_due]
-        return self._all(outcomes, lambda: self._look)
+        outcomes = [Outcome(espo_id, *one) for espo_id, one in known.items() if one.token or not only_due]
 
-    def _look(self, outcome: Outcome) -> dict[str, Any]:
-        wired, rest = self._wired, outcome.rest
+        def look() -> Callable[[Outcome], dict[str, Any]]:
+            # Made here, by one thread: each client holds the connections of all.
+            advoware, espocrm = self._wired.advoware, self._wired.espocrm
+            return lambda outcome: self._look(outcome, advoware, espocrm)
+
+        return self._all(outcomes, look)
+
+    def _look(self, outcome: Outcome, advoware: AdvowareService, espocrm: EspoCrmService) -> dict[str, Any]:
+        rest = outcome.rest
         if rest is None:
-            return wired.manager.look_at_record(outcome.espo_id)
+            return self._compare(outcome.espo_id)
         try:
-            reading = read_both(wired.advoware, wired.espocrm, outcome.espo_id, rest)
+            reading = read_both(advoware, espocrm, outcome.espo_id, rest)
         except SyncError as error:
             if error.system != "Redis":
                 self._state.set_status(outcome.espo_id, RecordStatus(rest.betnr, RecordState.FAILED, str(error)))
             raise
         if reading is None or self._state.digest(rest_text(reading.record, reading.person)) != rest.digest:
-            return wired.manager.look_at_record(outcome.espo_id, reading)
+            return self._compare(outcome.espo_id, reading)
         outcome.resting = True
         nothing: dict[str, Any] = {"errors": []}
         return {
@@ -105,6 +113,12 @@ class Batch:
             "advoware_to_espocrm": nothing,
             "espocrm_to_advoware": nothing,
         }
+
+    def _compare(self, espo_id: str, reading: Reading | None = None) -> dict[str, Any]:
+        with self._lock:
+            # Loaded for the first record that is not at rest: with it come the comparison and the numbering plans.
+            manager = self._wired.manager
+        return manager.look_at_record(espo_id, reading)
 
     def _one(self, outcome: Outcome, work: Callable[[Outcome], dict[str, Any]]) -> None:
         if self._down is not None or time.monotonic() > self._until:

@@ -123,12 +123,25 @@ class StateStore(Protocol):
         It is at rest while nobody has saved a base, or failed, since a run ended so, and nobody else has its Beteiligter.
         """
 
-    def settle_resting(self, seen: Mapping[str, Waiting], counts: Mapping[str, int]) -> list[str]:
+    def call(self, keys: Sequence[str], size: int) -> bool:
+        """Tell whether an event has to be sent for keys that were just rung; events take `size` of them.
+
+        False: one that was sent and has yet to begin will take them along (`gather`). The keys of an event that is lost come
+        back from the due list, and after 10 seconds events are sent again.
+        """
+
+    def gather(self, keys: Sequence[str], size: int) -> dict[str, Waiting]:
+        """Give what an event works on, as `waiting` does: its own keys, and of those that were called up to `size` in all.
+
+        Each is given to one event: of an event's own keys those are left out that another has taken along since they rang.
+        """
+
+    def settle_resting(self, seen: Mapping[str, Waiting], counts: Mapping[str, int] | None = None) -> list[str]:
         """Settle records whose both sides showed what their `rest` tells, and note in their status when that was.
 
         Nobody held a lease meanwhile. Gives those that a worker has now, or has had since: they are as they were. A worker
         saves a base before it writes, so its writing shows here, also where it began after both sides were read.
-        `counts`: for the counters.
+        `counts`: for the counters, in the same step.
         """
 
     def settle(self, key: str, token: str) -> bool:

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from services.token_cache import TokenCache
 
 
+CALLED_SECONDS = 10.0
+"""How long an event may wait before another one is sent in its place."""
+
+
 class MemoryLease(Lease):
     """A lease among the threads of this process. It does not run out: threads don't vanish as machines do."""
 
@@ -68,6 +72,9 @@ class MemoryState(MemoryTold):
         self._held: dict[str, MemoryLease] = {}
         self._bases: dict[str, str] = {}
         self._rests: dict[str, Rest] = {}
+        self._crowd: dict[str, None] = {}
+        self._called = (0, 0.0)
+        self._taken: dict[str, str] = {}
         self._links: dict[str, int] = {}
         self._walked: tuple[int, str] = (-1, "")
         self._statuses: dict[str, str] = {}
@@ -134,16 +141,39 @@ class MemoryState(MemoryTold):
             tokens = MemoryDueList.due_token(self, keys)
             return {key: Waiting(tokens[key], self._rest_of(key)) for key in keys}
 
+    def call(self, keys: Sequence[str], size: int) -> bool:
+        """See `StateStore.call`."""
+        with self._lock:
+            self._crowd.update(dict.fromkeys(keys))
+            called, until = self._called
+            called = called if self._clock() < until else 0
+            if len(self._crowd) <= called * size:
+                return False
+            self._called = (called + -(-len(keys) // size), self._clock() + CALLED_SECONDS)
+            return True
+
+    def gather(self, keys: Sequence[str], size: int) -> dict[str, Waiting]:
+        """See `StateStore.gather`."""
+        with self._lock:
+            tokens = MemoryDueList.due_token(self, [*keys, *self._crowd])
+            mine = [key for key in keys if not tokens[key] or self._taken.get(key) != tokens[key]]
+            self._called = (max(0, self._called[0] - 1), self._called[1])
+            along = [key for key in self._crowd if key not in set(keys)][: max(0, size - len(mine))]
+            self._taken |= {key: tokens[key] for key in along if tokens[key]}
+            for key in (*keys, *along):
+                self._crowd.pop(key, None)
+            return MemoryState.waiting(self, [*mine, *(key for key in along if tokens[key])])
+
     def _rest_of(self, espo_id: str) -> Rest | None:
         rest, status = self._rests.get(espo_id), MemoryState.status(self, espo_id)
         alone = rest is not None and MemoryState.espo_ids(self, [rest.betnr])[rest.betnr] == (espo_id,)
         return rest if alone and status is not None and status.state is RecordState.EQUAL else None
 
-    def settle_resting(self, seen: Mapping[str, Waiting], counts: Mapping[str, int]) -> list[str]:
+    def settle_resting(self, seen: Mapping[str, Waiting], counts: Mapping[str, int] | None = None) -> list[str]:
         """See `StateStore.settle_resting`."""
         busy = []
+        MemoryState.count(self, **(counts or {}))
         with self._lock:
-            self._counters.update(counts)
             for espo_id, one in seen.items():
                 status = MemoryState.status(self, espo_id)
                 if self._is_held(espo_id) or status is None or self._rest_of(espo_id) != one.rest:

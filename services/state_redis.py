@@ -15,6 +15,7 @@
 | `due:tokens` `due:attempts` `due:causes` `due:parked` `due:rings` | what goes with it |
 | `told:<espo id>` | hash: digest of a cause -> the notice in EspoCRM (kind, id, topic) |
 | `told` | hash: espo id -> digest of what is open, to see a change |
+| `due:crowd` `due:called` `due:taken` | keys no event took along yet; events yet to begin; token of whom one took along |
 | `status`, `status:<state>` | hash: espo id -> JSON; set of the espo ids in that state |
 | `withheld` | set of the espo ids whose removals wait for a release |
 | `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |

@@ -116,6 +116,8 @@ def test_a_record_at_rest_costs_no_question_of_its_own(budget: Budget, linked: P
     # For the event: what waits and what is at rest, Advoware's token, settling.
     assert told.trips == 3
     assert budget.requests() == 2
+    # Nothing is compared, so neither the comparison nor the numbering plans are loaded.
+    assert told.modules & {"services.kommunikation_sync_utils", "services.kommunikation_mapper", "phonenumbers"} == set()
 
 
 def test_a_batch_asks_what_is_at_rest_once_and_settles_once(budget: Budget) -> None:

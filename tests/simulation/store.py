@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from services.state import DueEntry
 
 STEPPED = (
-    "waiting", "settle_resting", "load", "register_link", "register_links", "espo_ids", "next_links", "ring", "due", "due_token", "settle", "postpone",
+    "waiting", "call", "gather", "settle_resting", "load", "register_link", "register_links", "espo_ids", "next_links", "ring", "due", "due_token", "settle", "postpone",
     "park", "set_status", "set_lists", "journal", "count", "counters", "get_mark", "set_mark",
 )  # fmt: skip
 

@@ -142,7 +142,7 @@ class World:
                     case "reconcile":
                         return [("detect", event) for event in flow.reconcile()["events"]]
                     case "accept":
-                        return [("detect", event) for event in flow.accept(data["ids"], data["quelle"])]
+                        return [("detect", event) for event in flow.accept(data["ids"], data["quelle"], together=True)]
                     case "detect":
                         found = flow.detect(data)
                         return [(t, event) for t in ("to_espocrm", "to_advoware") for event in found[t]]

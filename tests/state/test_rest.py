@@ -79,7 +79,8 @@ def test_the_lease_tells_what_was_known_of_the_rest(resting: StateStore) -> None
 def test_a_record_at_rest_is_settled_and_its_status_tells_when(resting: StateStore, clock: Clock) -> None:
     resting.ring(["r1"], delay=5)
     clock.advance(30)
-    assert resting.settle_resting(resting.waiting(["r1"]), {}) == []
+    assert resting.settle_resting(resting.waiting(["r1"]), {"looks": 1}) == []
+    assert resting.counters() == {"looks": 1}
     assert resting.due_entries(9) == []
     assert resting.status("r1") == RecordStatus(4711, RecordState.EQUAL, at=clock())
     assert rest_of(resting) == REST
