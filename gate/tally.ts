@@ -28,11 +28,12 @@ export class GateTally {
 
   /** `bell`, with the ids it has noted counted. */
   counted(bell: Bell): Bell {
-    return async (keys) => {
-      await bell(keys)
+    return async (keys, options) => {
+      const needsEvent = await bell(keys, options)
       const betnrs = keys.filter((key) => key.startsWith('betnr:')).length
       this.add('webhook_ids:advoware', betnrs)
       this.add('webhook_ids:espocrm', keys.length - betnrs)
+      return needsEvent
     }
   }
 
