@@ -120,6 +120,7 @@ OUTCOMES = {
 BASE_FROM = {"marker": "Marker", "store": "Speicher"}
 
 _CAUSES = (
+    (r"^A notice could not be written", "Ein Hinweis für die Mitarbeiter konnte nicht nach EspoCRM geschrieben werden"),
     (r"missing in EspoCRM", "In EspoCRM nicht (mehr) vorhanden"),
     (r"missing in Advoware|Advoware has no Beteiligter", "In Advoware gibt es diesen Beteiligten nicht"),
     (r"betnr linked twice|linked twice|is linked to .* and to", "Zwei Datensätze sind mit demselben Beteiligten verknüpft"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import InvalidInput
 from services.kommunikation_rules import WITHHELD
-from services.state_forms import notice_key
+from services.state_forms import notice_key, noticed_id
 from services.state_types import ListKind, RecordState
 
 if TYPE_CHECKING:
@@ -93,20 +93,24 @@ def causes(failed: Iterable[dict[str, Any]], due: Iterable[DueEntry]) -> list[tu
     known = {one["beteiligte_id"]: one for one in failed}
     for entry in due:
         if entry.key not in known and (entry.attempts or entry.parked):
-            number = entry.key.removeprefix("betnr:")
-            betnr = int(number) if entry.key.startswith("betnr:") and number.isdigit() else None
-            state = RecordState.PARKED if entry.parked else RecordState.FAILED
-            known[entry.key] = {
-                "beteiligte_id": "" if betnr else entry.key,
-                "betnr": betnr,
-                "state": state.value,
-                "cause": entry.cause,
-            }
+            known[entry.key] = _of_due(entry)
     grouped: dict[str, list[dict[str, Any]]] = {}
     for one in known.values():
         grouped.setdefault(_without_ids(one), []).append(one)
     counts = Counter({cause: len(records) for cause, records in grouped.items()})
     return [(cause, grouped[cause]) for cause, _ in counts.most_common()]
+
+
+def _of_due(entry: DueEntry) -> dict[str, Any]:
+    """A key of the due list as a record: a Beteiligter without one, or what staff could not be told, are keys as well."""
+    number = entry.key.removeprefix("betnr:") if entry.key.startswith("betnr:") else ""
+    noticed = noticed_id(entry.key)
+    return {
+        "beteiligte_id": "" if number else noticed or entry.key,
+        "betnr": int(number) if number else None,
+        "state": (RecordState.PARKED if entry.parked else RecordState.FAILED).value,
+        "cause": f"A notice could not be written: {entry.cause}" if noticed else entry.cause,
+    }
 
 
 def _without_ids(one: dict[str, Any]) -> str:

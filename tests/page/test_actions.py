@@ -11,6 +11,7 @@ import pytest
 
 from services import standing
 from services.state import ListKind
+from services.state_forms import notice_key
 from tests.http.support import address, number
 from tests.page.support import AT, Person, text_of
 from tests.support.sandbox import Pair, email, entry
@@ -240,3 +241,19 @@ def test_causes_are_grouped_and_lead_to_their_records(office: Office) -> None:
     page = office.person().get()
     assert "2 In Advoware gibt es diesen Beteiligten nicht" in text_of(page)
     assert all(f"{AT}/satz/{pair.espo_id}" in page.text for pair in pairs)
+
+
+def test_what_waits_after_a_failure_is_grouped_too_whatever_its_key_is(office: Office) -> None:
+    pair = office.sandbox.pair(entry(number(), 1))
+    keys = [notice_key(pair.espo_id), "betnr:987654"]
+    office.state.ring(keys, delay=1000)
+    for key in keys:
+        office.state.park(key, "EspoCRM does not allow it (403).")
+    try:
+        page = office.person().get()
+    finally:
+        office.state.settle_all(office.state.due_token(keys))
+    assert "1 Ein Hinweis für die Mitarbeiter konnte nicht nach EspoCRM geschrieben werden" in text_of(page)
+    assert f'{AT}/satz/{pair.espo_id}"' in page.text
+    assert "Beteiligter 987654 geparkt" in text_of(page)
+    assert "hinweis:" not in page.text
