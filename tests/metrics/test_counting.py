@@ -100,6 +100,7 @@ def test_a_pair_that_cannot_be_is_parked_and_told(budget: Budget) -> None:
 def test_a_record_another_worker_has_is_told(budget: Budget) -> None:
     one = pair(budget)
     settle(budget, one)
+    change_in_espocrm(budget, one)  # a record at rest needs no lease
     before = scrape(budget.env)
     with budget.state.acquire(one.espo_id):
         budget.step("detect_komm_changes", budget.ring(one))
