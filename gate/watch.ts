@@ -26,6 +26,7 @@ interface Health {
 export function installWatch(app: Express, settings: Settings, redis: Redis): void {
   const health = shared(() => look(redis, settings.healthSeconds), KEEP_MS)
   app.get('/health', (_req: Request, res: Response) => {
+    res.setHeader('Cache-Control', 'no-store')
     void health().then((seen) => res.status(seen.redis && seen.tick ? 200 : 503).json(seen))
   })
   const metrics = shared(exposition, 0)

@@ -96,6 +96,7 @@ def test_health_says_whether_reconcile_runs(gate: Gate) -> None:
     def health() -> tuple[int, Any]:
         time.sleep(1.1)  # an answer is kept for a second
         answer = gate.http.get("/health")
+        assert answer.headers["cache-control"] == "no-store"
         return answer.status_code, answer.json()
 
     gate.redis.hdel("komm:marks", "ticked")
