@@ -19,7 +19,9 @@ export function controlPage(port: number, configured: boolean) {
     // Motia's answer to every origin; none of it fits a page with a login.
     for (const name of res.getHeaderNames()) if (name.startsWith('access-control-')) res.removeHeader(name)
     const { method, originalUrl: path } = req
-    const onward = request({ host: '127.0.0.1', port, method, path, headers: passed(req), timeout: ANSWER_MS }, (answer) => {
+    // A connection of its own: one kept for later may be closed by the page just when it is used again.
+    const where = { host: '127.0.0.1', port, agent: false, timeout: ANSWER_MS } as const
+    const onward = request({ ...where, method, path, headers: passed(req) }, (answer) => {
       res.writeHead(answer.statusCode ?? 502, kept(answer))
       res.flushHeaders()
       answer.on('error', () => res.destroy())

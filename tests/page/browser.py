@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Keeps the browser from asking the internet for anything.
@@ -48,7 +48,7 @@ def window(browser: Browser, url: str, *, token: str = TOKEN, **options: Any) ->
     context = browser.new_context(**options)
     view = context.new_page()
     complaints: list[str] = []
-    view.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
+    view.on("console", lambda said: complaints.append(_told(said)) if said.type in {"error", "warning"} else None)
     view.on("pageerror", lambda error: complaints.append(str(error)))
     view.on("request", lambda asked: None if asked.url.startswith(url) else complaints.append(asked.url))
     view.goto(url + AT)
@@ -58,6 +58,10 @@ def window(browser: Browser, url: str, *, token: str = TOKEN, **options: Any) ->
     yield view
     assert complaints == []
     context.close()
+
+
+def _told(said: ConsoleMessage) -> str:
+    return f"{said.text} ({said.location['url']})"
 
 
 def findings(view: Page) -> list[str]:
