@@ -143,6 +143,7 @@ class ByHand(KommunikationSyncManager):
         A record that is still linked is met anew by the next full pass: unlink or delete it first.
         """
         betnr, linked = self._betnr_of(espo_id)
+        told = len(self._state.told(espo_id))
         with self._state.acquire(espo_id):
             self._state.erase(espo_id, betnr)
         left = dict.fromkeys((one.value for one in Left), 0)
@@ -154,7 +155,8 @@ class ByHand(KommunikationSyncManager):
             marker = parse_remark(raw.bemerkung, raw.tlf).marker
             if marker is not None:
                 left[Left.SLOTS.value if marker.is_slot else Left.MARKERS.value] += 1
-        return {"beteiligte_id": espo_id, "betnr": betnr, "still_linked": linked, "left_in_advoware": left}
+        result = {"beteiligte_id": espo_id, "betnr": betnr, "still_linked": linked, "left_in_advoware": left}
+        return result | ({"notices_left_in_espocrm": told} if told else {})
 
     def _betnr_of(self, espo_id: str) -> tuple[int | None, bool]:
         """The number of the Beteiligter, and whether EspoCRM still has the record linked to it."""

@@ -228,5 +228,7 @@ def _show_forget(told: dict[str, Any]) -> None:
         f"Beteiligter {told['betnr']} in Advoware still has {left['markers']} marker(s), which hold values in base64, and"
         f" {left['slots']} slot(s): remove them there by hand.",
     )
+    if count := told.get("notices_left_in_espocrm"):
+        show.say(f"EspoCRM still has {count} notice(s) of the sync about the record (docs/notices.md): delete them there.")
     if told["still_linked"]:
         show.say("The record is still linked in EspoCRM: the next look at it begins anew. Clear betnr or delete it first.")

@@ -601,6 +601,13 @@ def test_a_record_deleted_in_espocrm_takes_its_open_tasks_with_it(office: Office
     assert office.state.told(pair.espo_id) == {}
 
 
+def test_forgetting_a_person_tells_that_notices_are_left(office: Office) -> None:
+    pair = held(office)
+    told = ByHand(office.world.advoware, office.world.espocrm, state=office.state).forget(pair.espo_id)
+    assert told["notices_left_in_espocrm"] == 1
+    assert office.state.told(pair.espo_id) == {}
+
+
 def test_the_store_holds_no_value_of_a_notice_outside_of_its_client_data(
     office: Office, redis_url: str, prefix: str
 ) -> None:
