@@ -120,7 +120,7 @@ class World:
         policy = ConflictPolicy(self.init["policy"])
         manager = KommunikationSyncManager(self.a, self.e, state=self.store, policy=policy, scope=Scope(), now=self.hub.now)
         parts: dict[str, object] = {"manager": manager, "advoware": self.a, "espocrm": self.e}
-        return Wiring(self.store, 25, 1, 100, 5, False, parts, self.hub.now, Serial)  # type: ignore[arg-type]
+        return Wiring(self.store, 25, 1, 100, 5, delete_slots=False, _parts=parts, now=self.hub.now, pool=Serial)  # type: ignore[arg-type]
 
     def _died(self, worker: Worker) -> None:
         """Nobody renews its leases, and a new process takes its place."""
