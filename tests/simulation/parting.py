@@ -78,5 +78,5 @@ def no_write(world: World, call: Call, worker: Worker) -> None:
     """Nobody writes to a pair who could have seen that it is apart."""
     for side, since in world.parted.get(call.record, {}).items():
         seen = worker.seen.get((side, call.record))
-        if (side, call.record) in worker.missed or (seen is not None and seen.step >= since):
+        if (side, call.record) in worker.missed or (seen is not None and seen.step > since):
             raise Violation("apart", f"worker {worker.number} writes {call.system} record {call.record}, which is apart")
