@@ -30,21 +30,17 @@ from services.errors import (
 )
 from services.kommunikation_base import (
     advoware_text,
-    agreed_already,
-    agreed_before,
     base_after,
     current_refusals,
     espocrm_text,
     fresh_base,
     given_up,
     items_by_key,
-    spoilt,
-    to_adopt,
     to_fill,
     types_to_come,
-    without_undecided,
 )
 from services.kommunikation_entry import BaseView
+from services.kommunikation_interrupted import agreed_already, agreed_before, spoilt, to_adopt, without_undecided
 from services.kommunikation_mapper import canonical_key
 from services.kommunikation_ops import AddItem, CreateEntry, EmptyEntry, RemoveItem, ReplaceItem, SetMarker, WriteEntry
 from services.kommunikation_plan import Answers, Plan, Rules, make_plan

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from services.errors import BadAnswer, NotFound, ServerError, SyncError, TimedOut, Unreachable, Validation
-from services.kommunikation_base import is_cut
+from services.kommunikation_interrupted import is_cut
 from services.kommunikation_mapper import (
     join_remark,
     make_hash_marker,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from services.kommunikation_base import agreed_before, base_after, fresh_base
+from services.kommunikation_base import base_after, fresh_base
 from services.kommunikation_entry import BaseView
+from services.kommunikation_interrupted import agreed_before
 from services.kommunikation_mapper import (
     canonical_key,
     email_form,

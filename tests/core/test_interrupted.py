@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.kommunikation_base import agreed_before, base_after
+from services.kommunikation_base import base_after
+from services.kommunikation_interrupted import agreed_before
 from services.kommunikation_mapper import canonical_key, make_hash_marker, make_marker
 from services.kommunikation_ops import SetMarker
 from services.kommunikation_types import BaseEntry, Kommunikation, MarkerForm

@@ -13,7 +13,7 @@ __all__ = ["MUTATIONS", "Mutation"]
 
 RUN, WRITER, BASE = "kommunikation_run.py", "kommunikation_writer.py", "kommunikation_base.py"
 ENTRY, DIFF, ROWS = "kommunikation_entry.py", "kommunikation_diff.py", "kommunikation_rows.py"
-ARRAYS, JUDGE = "kommunikation_arrays.py", "kommunikation_judge.py"
+ARRAYS, JUDGE, LEFT = "kommunikation_arrays.py", "kommunikation_judge.py", "kommunikation_interrupted.py"
 
 MUTATIONS = (
     Mutation(
@@ -221,7 +221,7 @@ MUTATIONS = (
     Mutation(
         "what an interrupted run had proved is forgotten",
         "base follows proof, also when the marker could not be set any more",
-        ((BASE, "    return {**_forgotten(view, beteiligter, held), **noted, **agreed}\n", "    return {}\n"),),
+        ((LEFT, "    return {**_forgotten(view, beteiligter, held), **noted, **agreed}\n", "    return {}\n"),),
     ),
     Mutation(
         "writes are not announced",
@@ -283,7 +283,8 @@ MUTATIONS = (
         (
             (
                 "flow_batch.py",
-                "        self._keep_due(espo_id)\n        self._state.postpone(espo_id, cause, counts=counts)\n",
+                "        self._keep_due(espo_id)\n        entry = self._state.postpone(espo_id, cause, counts=counts)\n"
+                "        if entry.parked and counts:\n            self._tell(espo_id)\n",
                 "        self._state.park(espo_id, cause)\n",
             ),
             ("flow.py", " if walks else []", " if False else []"),
