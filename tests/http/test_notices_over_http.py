@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from tests.state.support import Clock
 from tests.support.sandbox import JSON, Pair, Sandbox, entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.http.support import Clients
 
@@ -394,6 +396,50 @@ def test_dying_between_making_a_notice_and_remembering_it_makes_no_second_one(of
     office.tick()
     assert len(office.tasks(pair)) == 1
     assert len(office.state.told(pair.espo_id)) == 1
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+def test_dying_at_any_call_leaves_one_notice_which_ends_with_its_cause(
+    office: Office, monkeypatch: pytest.MonkeyPatch, nth: int, *, after: bool
+) -> None:
+    """The calls are: the record, its notices, the new one, remembering it; then the notice, its end, forgetting it."""
+    pair = office.world.pair([entry("0511 123 Durchwahl 4")])
+
+    def look_and_die() -> None:
+        (event,) = flow.accept([pair.espo_id], "espocrm")
+        flow.detect(event)
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            calls = itertools.count(1)
+            for owner, name in ((office.world.clients.espocrm, "send"), (office.state, "set_told")):
+                patch.setattr(owner, name, _mortal(getattr(owner, name), calls, nth, after=after))
+            flow.notify({"ids": [pair.espo_id], "quelle": "reconcile"})
+        office.clock.advance(120)
+        office.tick()
+
+    look_and_die()
+    assert [task["status"] for task in office.tasks(pair)] == ["Not Started"]
+    office.world.sandbox.advoware.change(pair.betnr, office.world.entries(pair)[0]["id"], tlf=number())
+    look_and_die()
+    (task,) = office.tasks(pair)
+    assert task["status"] == "Completed"
+    assert task["description"].count(CLOSED) == 1
+    assert office.state.told(pair.espo_id) == {}
+
+
+def _mortal(real: Callable[..., Any], calls: Iterator[int], nth: int, *, after: bool) -> Callable[..., Any]:
+    """The call, at whose nth time the process dies, before or after it had its effect."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        this = next(calls)
+        if this == nth and not after:
+            raise KeyboardInterrupt
+        answer = real(*args, **options)
+        if this == nth:
+            raise KeyboardInterrupt
+        return answer
+
+    return call
 
 
 def test_a_lost_answer_makes_no_second_notice(office: Office) -> None:
