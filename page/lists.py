@@ -39,7 +39,8 @@ def show_list(visit: Visit) -> Response:
     version = live.version(desk)
     number = visit.request.query_params.get("seite", "1")
     page = int(number) if number.isascii() and number.isdigit() and 0 < len(number) <= 4 else 1  # noqa: PLR2004 - 9,999 pages
-    ids = sorted(desk.store.listed(KINDS[name]))[:LOOKED_AT]
+    listed = sorted(desk.store.listed(KINDS[name]))
+    ids = listed if name in {"konflikte", "hinweise"} else listed[:LOOKED_AT]
     if name in {"konflikte", "hinweise"}:  # what they hold needs no look
         pages = max(1, -(-len(ids) // PER_PAGE))
         records = [_record(desk, espo_id, name) for espo_id in ids[(page - 1) * PER_PAGE : page * PER_PAGE]]
@@ -59,7 +60,7 @@ def show_list(visit: Visit) -> Response:
         names=names,
         page=page,
         pages=pages,
-        counts=desk.store.list_counts(),
+        left_out=len(listed) - len(ids),
     )
 
 

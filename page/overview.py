@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from page import live, plots
+from page import live, plots, words
 from page.guard import ROOT
 from page.render import back, show
 from services import flow, standing
@@ -21,6 +21,7 @@ LATE_TICK_SECONDS = 300.0
 LATE_DUE_SECONDS = 900.0
 DUE_LOOKED_AT = 2000
 SHOWN = 8
+CAUSES = 12
 FOUND = 50
 
 
@@ -40,7 +41,7 @@ def overview(visit: Visit) -> Response:
         told_of=told,
         health=_health(desk, told, now, min(waiting, default=now)),
         oldest=now - min(waiting) if waiting else None,
-        causes=[(cause, ones[:SHOWN], len(ones)) for cause, ones in standing.causes(told["failed_or_parked"], due)],
+        causes=_causes(standing.causes(told["failed_or_parked"], due)),
         tick=desk.store.last_tick(),
         changed=recent(desk.wired)[:SHOWN],
         slot_reports=[one for one in desk.store.slot_reports().values() if one["above_limit"]],
@@ -66,6 +67,18 @@ def _health(desk: Desk, told: dict[str, Any], now: float, oldest: float) -> list
     if told["pilot"] is not None:
         found.append(("note", f"Pilotbetrieb: nur {len(told['pilot'])} Datensätze werden geschrieben."))
     return found or [("ok", "Der Abgleich läuft.")]
+
+
+def _causes(found: list[tuple[str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+    """Causes under their German headlines, the most frequent first; `technical`: the sentence, where they all have one."""
+    grouped: dict[str, dict[str, Any]] = {}
+    for cause, ones in found:
+        one = grouped.setdefault(words.cause(cause), {"technical": cause, "records": [], "count": 0})
+        one["technical"] = cause if one["technical"] == cause else ""
+        one["records"] += ones[: SHOWN - len(one["records"])]
+        one["count"] += len(ones)
+    ordered = sorted(grouped.items(), key=lambda pair: -pair[1]["count"])
+    return [{"title": title, **one} for title, one in ordered[:CAUSES]]
 
 
 def search_form(visit: Visit) -> Response:
