@@ -3,9 +3,11 @@
 
 /** While much happens, the page is not fetched more often than this. */
 const PAUSE_MS = 1500
+const RETRY_MS = 3000
 
 const live = document.body.dataset.live
 const news = document.getElementById('neu')
+const away = document.getElementById('weg')
 let shown = document.body.dataset.version
 let wanted = shown
 let busy = false
@@ -65,13 +67,32 @@ let stream
 function listen() {
   stream = new EventSource(live)
   stream.addEventListener('stand', (event) => {
+    away.hidden = true
     wanted = JSON.parse(event.data).version
     refresh(false)
   })
+  stream.addEventListener('stoerung', () => (away.hidden = false))
   stream.addEventListener('ende', () => {
     stream.close()
     location.reload()
   })
+  stream.addEventListener('error', () => {
+    away.hidden = false
+    // A browser connects again by itself, but not after an answer that is no stream: the page's process may be starting anew.
+    if (stream.readyState === EventSource.CLOSED) setTimeout(reconnect, RETRY_MS)
+  })
+}
+
+async function reconnect() {
+  if (document.hidden || stream.readyState !== EventSource.CLOSED) return
+  try {
+    const answer = await fetch(location.href, { method: 'HEAD', headers: { 'X-Komm-Live': '1' }, cache: 'no-store' })
+    if (answer.status === 403) return location.reload()
+    if (answer.ok) return listen()
+  } catch {
+    // Still away.
+  }
+  setTimeout(reconnect, RETRY_MS)
 }
 
 if (live) {

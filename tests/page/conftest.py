@@ -60,3 +60,9 @@ def office(_office: Office, sandbox: Sandbox) -> Office:
     for key in _office.state._redis.scan_iter("komm:page:refused:*"):
         _office.state._redis.delete(key)
     return _office
+
+
+def environ_of(office: Office) -> dict[str, str]:
+    """What a second page needs beside the first one."""
+    port = office.state._redis.connection_pool.connection_kwargs["port"]
+    return {**office.sandbox.environ, "REDIS_URL": f"redis://127.0.0.1:{port}/0", "PATH": os.environ["PATH"]}

@@ -25,9 +25,9 @@ AT = "/kommunikation"
 
 
 @contextmanager
-def serving(environ: Mapping[str, str], log: Path) -> Iterator[str]:
+def serving(environ: Mapping[str, str], log: Path, port: int | None = None) -> Iterator[str]:
     """Run `python -m page`; gives its address."""
-    port = free_port()
+    port = port or free_port()
     env = {**environ, "KOMM_PAGE_TOKEN": TOKEN, "KOMM_PAGE_PORT": str(port), "PYTHONUNBUFFERED": "1"}
     with log.open("w") as out:
         process = subprocess.Popen([sys.executable, "-m", "page"], cwd=ROOT, env=env, stdout=out, stderr=out)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +14,10 @@ from playwright.sync_api import expect
 
 from tests.http.support import address, number
 from tests.page.browser import CHROMIUM, DESK, PHONE, chromium, findings, fits, picture, window
-from tests.page.support import AT
+from tests.page.conftest import environ_of
+from tests.page.support import AT, TOKEN, serving
 from tests.page.test_actions import conflict, values
+from tests.state.support import free_port
 from tests.support.sandbox import email, entry
 
 if TYPE_CHECKING:
@@ -166,7 +171,54 @@ def test_it_works_without_script(browser: Browser, office: Office) -> None:
 
 
 def test_a_session_that_has_ended_leads_to_the_login(browser: Browser, office: Office) -> None:
-    with window(browser, office.url, viewport=DESK) as view:
+    with window(browser, office.url, but="status of 403", viewport=DESK) as view:
         for key in office.state._redis.scan_iter("komm:page:session:*"):
             office.state._redis.delete(key)
         expect(view.get_by_label("Zugangswort")).to_be_visible(timeout=20_000)
+
+
+def test_a_page_that_was_away_is_live_again_by_itself(browser: Browser, office: Office, tmp_path: Path) -> None:
+    port, env = free_port(), environ_of(office)
+    context = browser.new_context(viewport=DESK)
+    view = context.new_page()
+    with serving(env, tmp_path / "one.log", port) as url:
+        view.goto(url + AT)
+        view.get_by_label("Zugangswort").fill(TOKEN)
+        view.get_by_role("button", name="Anmelden").click()
+        view.goto(url + AT + "/liste/konflikte")
+        view.evaluate("window.since = 'the beginning'")
+    expect(view.get_by_text("Keine Verbindung")).to_be_visible(timeout=10_000)
+    # Something else answers there for a while, as the gate does: that is no stream.
+    with not_a_stream(port):
+        view.wait_for_timeout(8000)
+    made = conflict(office)
+    with serving(env, tmp_path / "two.log", port):
+        expect(view.get_by_text(made.mine).first).to_be_visible(timeout=20_000)
+        expect(view.get_by_text("Keine Verbindung")).to_be_hidden()
+        assert view.evaluate("window.since") == "the beginning"
+    context.close()
+
+
+@contextmanager
+def not_a_stream(port: int) -> Iterator[None]:
+    """A server that answers everything with 503."""
+
+    class Busy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815 - the name is the library's
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Busy)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()

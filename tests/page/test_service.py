@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from page.guard import READ_SECONDS
 from tests.http.support import number
+from tests.page.conftest import environ_of
 from tests.page.support import AT, ROOT, TOKEN, Person, serving, text_of
 from tests.state.support import Server
 from tests.support.sandbox import entry
@@ -23,20 +23,11 @@ if TYPE_CHECKING:
     from tests.page.conftest import Office
 
 
-def _environ(office: Office, url: str, **more: str) -> dict[str, str]:
-    return {**office.sandbox.environ, "REDIS_URL": url, "PATH": os.environ["PATH"], **more}
-
-
-def _url(office: Office) -> str:
-    kwargs = office.state._redis.connection_pool.connection_kwargs
-    return f"redis://127.0.0.1:{kwargs['port']}/0"
-
-
 @pytest.mark.parametrize(
     ("name", "value"), [("KOMM_PAGE_TOKEN", ""), ("KOMM_PAGE_TOKEN", "geheim-kurz"), ("KOMM_PAGE_PORT", "x")]
 )
 def test_an_unusable_setting_is_named_and_not_shown(office: Office, name: str, value: str) -> None:
-    env = _environ(office, _url(office), KOMM_PAGE_TOKEN=TOKEN) | {name: value}
+    env = environ_of(office) | {"KOMM_PAGE_TOKEN": TOKEN, name: value}
     done = subprocess.run([sys.executable, "-m", "page"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert name in done.stderr
@@ -46,7 +37,7 @@ def test_an_unusable_setting_is_named_and_not_shown(office: Office, name: str, v
 
 def test_in_shadow_mode_nothing_is_written_whatever_is_clicked(office: Office, tmp_path: Path) -> None:
     pair = office.sandbox.pair(entry(number(), 1))
-    with serving(_environ(office, _url(office), KOMM_MODE="shadow"), tmp_path / "page.log") as url:
+    with serving(environ_of(office) | {"KOMM_MODE": "shadow"}, tmp_path / "page.log") as url:
         person = Person.at(url)
         person.log_in()
         assert "Schattenbetrieb: es wird geplant und nichts geschrieben." in text_of(person.get())
@@ -65,7 +56,7 @@ def test_a_redis_that_goes_is_said_and_the_page_is_back_with_it(office: Office, 
     server = Server(tmp_path)
     server.start()
     try:
-        with serving(_environ(office, server.url), tmp_path / "page.log") as url:
+        with serving(environ_of(office) | {"REDIS_URL": server.url}, tmp_path / "page.log") as url:
             person = Person.at(url)
             assert person.log_in().status_code == 303
             server.kill()
