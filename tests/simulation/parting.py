@@ -41,8 +41,7 @@ def part(world: World, side: str, name: str, number: int, rest: list[Any]) -> bo
     if side == "E" and doubled(world, number):
         return False  # the other record would be this Beteiligter's only one, and so a pair of its own
     if name == "link":
-        owner = world.espocrm.records.get(rest[0], record)
-        if record.gone or record.betnr == rest[0] or owner.gone or (owner is not record and owner.betnr != rest[0]):
+        if record.gone or record.betnr == rest[0] or _deserted(world, rest[0], number):
             return False
         record.betnr = rest[0]
     elif side == "A":
@@ -50,7 +49,7 @@ def part(world: World, side: str, name: str, number: int, rest: list[Any]) -> bo
             return False
         gone ^= {number}
     else:
-        if record.gone is (name == "vanish"):
+        if record.gone is (name == "vanish") or (name == "return" and _deserted(world, record.betnr, number)):
             return False
         record.gone = name == "vanish"
     # Nobody deletes and restores, or links and unlinks, within one of EspoCRM's seconds.
@@ -64,6 +63,12 @@ def part(world: World, side: str, name: str, number: int, rest: list[Any]) -> bo
     else:
         since.pop(side, None)
     return True
+
+
+def _deserted(world: World, betnr: int | None, number: int) -> bool:
+    """Whether this Beteiligter's own record, not the one of this number, has left it."""
+    owner = world.espocrm.records.get(betnr or 0)
+    return owner is not None and owner.number != number and (owner.gone or owner.betnr != betnr)
 
 
 def joins(world: World, number: int) -> list[Action]:
