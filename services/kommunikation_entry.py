@@ -212,6 +212,8 @@ def _pasted(raw: Kommunikation, marker: Marker | None, view: BaseView) -> bool:
     stored = view.entries.get(raw.id)
     if stored is None or stored.value is None or marker is None or marker.base is None:
         return False
+    if marker.base == stored.value:
+        return False  # as nearly always
     key = canonical_key(marker.base)
     return key != canonical_key(stored.value) and bool(view.ids_of.get(key, frozenset()) - {raw.id})
 
