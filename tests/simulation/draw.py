@@ -31,6 +31,8 @@ class Draw:
         """Decides what few histories have. Apart from `random`, so that the others stay what they were."""
         self.parts = self.rare.random() < 0.25
         """Whether pairs lose each other."""
+        self.crowds = self.rare.random() < 0.12
+        """Whether a record holds more numbers than EspoCRM takes."""
 
     # ----------------------------------------------------------------------------------------------- the beginning
 
@@ -55,7 +57,7 @@ class Draw:
     def _crowded(self, records: list[JSON]) -> list[JSON]:
         """In some histories the first record holds more numbers than EspoCRM takes."""
         r = self.rare
-        if r.random() < 0.12:
+        if self.crowds:
             entries, items = records[0]["entries"], records[0]["items"]
             for letter in (CROWD + LETTERS[Sort.PHONE])[: r.randint(8, 14)]:
                 phones = [item["letter"] for item in items if art(item["letter"]) is Art.PHONE]
