@@ -58,7 +58,7 @@ def test_ctrl_c_ends_a_run_without_leaving_a_process(runtime: Path) -> None:
         addresses += [line.split()[-1]] if "http://127.0.0.1" in line else []
         if "Ctrl-C ends it" in line:
             break
-    assert len(addresses) == 2, "the addresses of Workbench and sandbox"
+    assert len(addresses) == 3, "the addresses of Workbench, control page and sandbox"
     assert "12 equal" in command_beside(runtime, "status").stdout
     (launcher,) = running_program(runtime, b"scripts/run.py")
     os.kill(launcher, signal.SIGINT)
