@@ -121,7 +121,12 @@ def wired() -> Wiring:
     """The parts, with a store. Raises `Unconfigured` without one."""
     from services.flow_wiring import wiring
 
-    return wiring()
+    try:
+        return wiring()
+    except Unconfigured as error:
+        if "REDIS_URL" not in str(error):
+            raise
+    raise Unconfigured("REDIS_URL is not set, and no 'make run' stands in this checkout: there is nothing to look at.")
 
 
 @cache
@@ -139,12 +144,7 @@ def hand() -> ByHand:
 
 def store() -> StateStore:
     """The store. Raises `Unconfigured` without one."""
-    try:
-        return wired().state
-    except Unconfigured as error:
-        if "REDIS_URL" not in str(error):
-            raise
-    raise Unconfigured("REDIS_URL is not set, and no 'make run' stands in this checkout: there is nothing to look at.")
+    return wired().state
 
 
 def needs_person(result: dict[str, Any]) -> bool:
