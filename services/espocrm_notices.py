@@ -54,7 +54,7 @@ class NoticeBoard:
         title, text = title_of(cause.topic), body_of(cause.topic, cause.facts, cause.mark)
         what = f"telling the staff of {self._espocrm.entity} {espo_id}"
         if kind is NoticeKind.NOTE:
-            return self._post(espo_id, f"**{title}**\n\n{text}", what)
+            return self._post(espo_id, "**" + title + "**\n\n" + text, what)
         parent = {"parentType": self._espocrm.entity, "parentId": espo_id}
         body: dict[str, Any] = {"name": title, "description": text, **parent}
         if cause.topic in LASTING:
@@ -90,7 +90,7 @@ class NoticeBoard:
         text = str(task.get("description") or "")
         if CLOSED in text:
             return
-        ended = f"{_MARK.sub(lambda found: found[0] + MARK_CLOSED, text)}\n\n{CLOSED}"
+        ended = _MARK.sub(lambda found: found[0] + MARK_CLOSED, text) + "\n\n" + CLOSED
         body = {"description": ended}
         if task.get("status") not in _ENDED:
             body["status"] = "Completed"

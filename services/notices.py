@@ -170,7 +170,7 @@ def _valve(situation: Situation, entries: Sequence[Entry]) -> Iterator[Cause]:
     """All that the valve keeps is one question to a person."""
     if entries:
         values = sorted({str(entry.get("value") or "") for entry in entries})
-        listed = "\n".join(f"- {shown(value)}" for value in values)
+        listed = "\n".join("- " + shown(value) for value in values)
         yield _cause(situation, Topic.VALVE, "valve", *values, values=listed)
 
 

@@ -52,7 +52,7 @@ VALUES = {
 """Names and attributes that hold clients' values somewhere in the services, or what is derived from them."""
 VALUES |= {f"{when}_{what}" for when in ("before", "after", "old", "new") for what in ("tlf", "bemerkung", "value", "text")}
 
-ENUMS = {"kind", "state", "verdict", "CONFLICTS"}
+ENUMS = {"kind", "state", "verdict", "topic", "CONFLICTS", "EQUAL"}
 """Owners whose `.value` is one of the fixed words of an enum."""
 
 HARMLESS = {
@@ -61,8 +61,10 @@ HARMLESS = {
     ("kommunikation_judge.py", "calculate_hash(line.partner.value)"): "a hash; the id of an entry of a list of client data",
     ("kommunikation_mapper.py", "base64.b64encode(_bytes(value)).decode('ascii')"): "encoded, for the marker",
     ("kommunikation_mapper.py", "calculate_hash(value)"): "a hash, for the marker",
+    ("espocrm_notices.py", "row.get(text) or ''"): "the name of a member; what it holds is a plain text of EspoCRM's answer",
     ("kommunikation_judge.py", "line.number"): "a counter",
     ("kommunikation_rows.py", "line.row.number"): "the number of a row of the decision table",
+    ("notice_texts.py", "number"): "the number of a step",
     ("state_redis.py", "text"): "JSON out of Redis, to be parsed: a plain text of Redis' client, never a Wert",
     ("state_redis_lease.py", "text"): "JSON out of Redis, to be parsed: a plain text of Redis' client, never a Wert",
 }
