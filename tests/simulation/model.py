@@ -110,11 +110,14 @@ class RecordModel:
 
     def begin(self, rows: Iterable[Row], types: dict[str, str]) -> None:
         """A new phase: both sides agree. `types`: letter -> type in EspoCRM."""
-        rows, letters = list(rows), set(types)
+        rows, letters, former = list(rows), set(types), self.phase.held
         self.phase = Phase(start=set(live(rows)) & letters, held={row.id: {row.letter} for row in rows if row.letter})
         self.phase.waiting = {letter for letter in live(rows) if sendable(letter)} - letters
         self.phase.looks = types
-        now = {row.id for row in rows if row.letter and not sendable(row.letter)}
+        for row in rows:
+            if row.letter in self.phase.waiting:
+                self.shadows.setdefault(row.id, set()).update(former.get(row.id, ()))
+        now = {row.id for row in rows if row.letter and (not sendable(row.letter) or row.letter in self.phase.waiting)}
         self.shadows = {entry_id: held for entry_id, held in self.shadows.items() if entry_id in now}
 
     def in_advoware(self, before: dict[int, Row], after: dict[int, Row]) -> list[str]:
