@@ -263,8 +263,8 @@ class Story:
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
-    def see(self, name: str, check: Callable[[], Any], seconds: float = 40) -> None:
-        """Wait for something and note whether it came."""
+    def see(self, name: str, check: Callable[[], Any], seconds: float = 100) -> None:
+        """Wait for something and note whether it came. Where two workers meet, one may stand back for a minute."""
         limit = time.monotonic() + seconds
         while not (seen := bool(check())) and time.monotonic() < limit:
             time.sleep(0.1)

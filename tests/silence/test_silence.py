@@ -67,7 +67,7 @@ def run(tmp_path: Path) -> Callable[..., dict[str, Any]]:
                 service.write(LEAKS)
         env = os.environ | {"KOMM_RUNTIME": str(runtime), "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-m", "tests.silence.run", str(report), *(["--brief"] if leaks else [])]
-        done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False, timeout=360)
+        done = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False, timeout=480)
         assert done.returncode == 0, done.stdout + done.stderr
         told: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return told
