@@ -6,7 +6,7 @@ type Redis = BullMQEventAdapter['connection']
 
 /** An event has this long before `reconcile` sends out another one for the same record (services/flow_events.py). */
 const GRACE_SECONDS = 90
-/** Ids an event takes, and how long one may wait before another is sent in its place (services/state_redis_crowd.py). */
+/** Ids an event takes, and how long one may wait before another is sent in its place (services/state_redis_rest.py). */
 const EVENT_IDS = 100
 const CALLED_MS = 10_000
 const ANSWER_MS = 5000

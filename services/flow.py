@@ -122,20 +122,20 @@ def notify(data: Any) -> dict[str, Any]:
 def reconcile() -> dict[str, Any]:
     """One tick: a full pass where one is wanted; else changes in EspoCRM, a piece of the walk, and what is due."""
     wired = wiring()
-    counts = Counter({"ticks:done": 1})
+    counts = Counter({"ticks:failed": 1})
+    through = False
     try:
         told = _tick(wired)
-        # Last: who looks when a tick was there wants to know when one got through.
-        wired.state.note_tick()
+        counts, through = Counter({"ticks:done": 1}), True
     except SyncError as error:
-        counts = Counter({"ticks:failed": 1}) + failure_counts(error)
+        counts += failure_counts(error)
         raise
     else:
         return told
     finally:
         with suppress(SyncError):
             # Also after a failure: cron is at work, which is what GET /health asks (gate/watch.ts).
-            wired.state.note("ticked", f"{wired.now():.0f}", counts + REQUESTS.take())
+            wired.state.note_tick(counts + REQUESTS.take(), through=through)
 
 
 def _tick(wired: Wiring) -> dict[str, Any]:

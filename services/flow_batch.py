@@ -12,7 +12,7 @@ from services.errors import LeaseBusy, NeedsPerson, RecordProblem, SyncError
 from services.kommunikation_rest import read_both, rest_text
 from services.state_forms import PAUSE_SECONDS, noticed_id
 from services.state_types import RecordState, RecordStatus, Waiting
-from services.tally import REQUESTS, run_counts
+from services.tally import REQUESTS, failure_counts, run_counts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -95,11 +95,14 @@ class Batch:
         rest = outcome.rest
         if rest is None:
             return self._compare(outcome.espo_id)
+        begun = time.perf_counter()
         try:
             reading = read_both(advoware, espocrm, outcome.espo_id, rest)
         except SyncError as error:
             if error.system != "Redis":
-                self._state.set_status(outcome.espo_id, RecordStatus(rest.betnr, RecordState.FAILED, str(error)))
+                status = RecordStatus(rest.betnr, RecordState.FAILED, str(error))
+                counts = run_counts("look", "postponed", time.perf_counter() - begun) + failure_counts(error)
+                self._state.set_status(outcome.espo_id, status, counts + REQUESTS.take())
             raise
         if reading is None or self._state.digest(rest_text(reading.record, reading.person)) != rest.digest:
             return self._compare(outcome.espo_id, reading)

@@ -90,16 +90,26 @@ class Teller:
             return None
 
     def _see_decisions(self, record: EspoRecord, wanted: dict[str, Cause], told: dict[str, Told]) -> None:
-        """A conflict of which both values stood in EspoCRM, and one is gone, was decided by a person: it is off the list."""
-        held = {canonical_key(item.value) for item in (*record.emails, *record.phones)}
+        """A conflict of which both values stood in EspoCRM, and one is gone, was decided by a person: it is off the list.
+
+        That one is gone is read twice (docs/decisions/002): a list may come shortened.
+        """
+        held, again = _held(record), None
         for digest, cause in list(wanted.items()):
             notice, entry = told.get(digest), cause.entry
             if cause.topic is not Topic.CONFLICT_KEPT or notice is None or entry is None:
                 continue
-            both = {canonical_key(entry["advoware"]), canonical_key(entry["espocrm"])} <= held
-            if both and not notice.both_seen:
+            values = {canonical_key(entry["advoware"]), canonical_key(entry["espocrm"])}
+            if values <= held and not notice.both_seen:
                 told[digest] = replace(notice, both_seen=True)
                 self._state.set_told(record.id, digest, str(told[digest]))
-            elif notice.both_seen and not both:
-                self._state.acknowledge(record.id, entry["id"])
-                del wanted[digest]
+            elif notice.both_seen and not values <= held:
+                again = again or self._wired.espocrm.get_record(record.id)
+                if not values <= _held(again):
+                    self._state.acknowledge(record.id, entry["id"])
+                    del wanted[digest]
+
+
+def _held(record: EspoRecord) -> set[str]:
+    """Canonical keys of the record's values."""
+    return {canonical_key(item.value) for item in (*record.emails, *record.phones)}

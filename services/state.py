@@ -251,11 +251,14 @@ class StateStore(Protocol):
     def note(self, mark: str, value: str, counts: Mapping[str, int]) -> None:
         """Set a mark and add to counters."""
 
-    def note_tick(self) -> None:
-        """Remember that `reconcile` was here, and what the counters say this hour (with the mark `slots`, if it is set)."""
+    def note_tick(self, counts: Mapping[str, int], *, through: bool) -> None:
+        """Remember that `reconcile` was here (mark `ticked`, unix seconds), and add to counters.
+
+        `through`: it got through, so what the counters say this hour is kept as well (with the mark `slots`, if it is set).
+        """
 
     def last_tick(self) -> float | None:
-        """Tell when `reconcile` was here last; None if never."""
+        """Tell when `reconcile` got through last; None if never."""
 
     def samples(self) -> list[Sample]:
         """Give what the counters said at the end of each hour of the last 90 days, oldest first."""

@@ -401,10 +401,15 @@ class MemoryState(MemoryTold):
             self._marks[mark] = value
             self._counters.update(counts)
 
-    def note_tick(self) -> None:
+    def note_tick(self, counts: Mapping[str, int], *, through: bool) -> None:
         """See `StateStore.note_tick`."""
         with self._lock:
-            self._tick = self._clock()
+            now = self._clock()
+            self._marks["ticked"] = f"{now:.0f}"
+            self._counters.update(counts)
+            if not through:
+                return
+            self._tick = now
             hour, slots = int(self._tick // HOUR), self._marks.get("slots")
             values = (self._counters["values_to_espocrm"], self._counters["values_to_advoware"])
             self._series[hour] = Sample(hour * HOUR, *values, int(slots) if slots else None)

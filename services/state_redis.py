@@ -20,7 +20,7 @@
 | `withheld` | set of the espo ids whose removals wait for a release |
 | `counters` `marks` `slots:<betnr>` `slots:reports` | as their methods say |
 | `series` | hash: hour -> counters then, for plots |
-| `page:...` | sessions and refused logins of the control page (page/sessions.py) |
+| `page:...` | sessions and refused logins of the control page (page/doors.py) |
 | `token:<digest>` | access token of Advoware; runs out with it |
 | `secret` | key of the digests, made once |
 

@@ -340,6 +340,8 @@ def test_a_record_at_rest_that_can_not_be_read_is_told_and_stays_due(firm: Firm,
     assert status is not None
     assert status.state is RecordState.FAILED
     assert list(firm.due()) == [pair.espo_id]
+    counters = firm.state.counters()
+    assert (counters[f"failures:{side}:ServerError"], counters["runs:look:postponed"]) == (1, 1)
     firm.world.sandbox.fresh()
     firm.clock.advance(2 * MINUTE)
     firm.work(firm.tick())

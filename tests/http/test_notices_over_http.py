@@ -161,6 +161,19 @@ def test_a_conflict_ends_when_the_administrator_decides_it(office: Office) -> No
     assert task["description"].endswith(CLOSED)
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_list_that_comes_shortened_once_is_nobodys_decision(office: Office, kept: int) -> None:
+    pair, *_ = conflict(office)
+    office.state.tell([pair.espo_id])
+    office.tick()  # both values are seen in EspoCRM
+    fault = {"method": "GET", "path": "CBeteiligte/", "member": "phoneNumberData", "keep": kept}
+    office.world.sandbox.espocrm.fault("shorten", **fault)
+    office.state.tell([pair.espo_id])
+    office.tick()
+    assert office.open(pair) == title(Topic.CONFLICT_KEPT)
+    assert len(office.state.lists(pair.espo_id)["conflicts"]) == 1
+
+
 @pytest.mark.parametrize(
     ("policy", "topic"),
     [(ConflictPolicy.ESPOCRM_WINS, Topic.CONFLICT_ESPOCRM), (ConflictPolicy.ADVOWARE_WINS, Topic.CONFLICT_ADVOWARE)],

@@ -103,7 +103,7 @@ def test_slots_and_the_last_pass(state: RedisFigures, clock: Clock) -> None:
     state.note("cleaned", json.dumps({"slots": 9, "surplus": 2, "at": clock.now}), {})
     state.count(writes=5, values_to_espocrm=3)
     state.set_mark("pass", json.dumps({"begun": str(clock.now), "total": 200, "writes": 1, "values_to_espocrm": 3}))
-    state.note("ticked", f"{clock.now:.0f}", {"ticks:done": 1})
+    state.note_tick({"ticks:done": 1}, through=False)
     assert nonzero(state, "slots", "slot_records", "last_.*") == {
         'slots{kind="all"}': 9,
         'slots{kind="surplus"}': 2,

@@ -640,28 +640,35 @@ class TestSmallThings:
         assert store.last_tick() is None
         assert store.samples() == []
         hour = int(clock.now // 3600) * 3600
-        store.note_tick()
+        store.note_tick({}, through=True)
         store.count(values_to_espocrm=2, values_to_advoware=3)
         store.set_mark("slots", "7")
-        store.note_tick()
+        store.note_tick({}, through=True)
         assert store.samples() == [Sample(hour, 2, 3, 7)]
         clock.advance(3600)
         store.count(values_to_espocrm=1)
-        store.note_tick()
+        store.note_tick({}, through=True)
         assert store.samples() == [Sample(hour, 2, 3, 7), Sample(hour + 3600, 3, 3, 7)]
         assert store.last_tick() == pytest.approx(clock.now)
 
+    def test_a_tick_that_failed_is_noted_and_is_no_sample(self, store: StateStore, clock: Clock) -> None:
+        store.note_tick({"ticks:failed": 1}, through=False)
+        assert store.get_mark("ticked") == f"{int(clock.now)}"
+        assert store.counters() == {"ticks:failed": 1}
+        assert store.last_tick() is None
+        assert store.samples() == []
+
     def test_samples_are_given_for_ninety_days(self, store: StateStore, clock: Clock) -> None:
         for _ in range(3):
-            store.note_tick()
+            store.note_tick({}, through=True)
             clock.advance(50 * DAY)
         assert len(store.samples()) == 1
-        store.note_tick()
+        store.note_tick({}, through=True)
         assert len(store.samples()) == 2
 
     def test_no_more_samples_are_kept_than_are_given(self, store: StateStore, clock: Clock) -> None:
         for _ in range(SERIES_HOURS + 3):
-            store.note_tick()
+            store.note_tick({}, through=True)
             clock.advance(3600)
         clock.advance(-3600)
         assert len(store.samples()) == SERIES_HOURS
