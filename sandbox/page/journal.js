@@ -1,7 +1,7 @@
 // What the sync has written down about the record: its runs, the newest first, each with its writes in their order.
 
 import {$, el, keep} from './dom.js';
-import {OPERATIONS, RECORD_STATES, SYSTEMS, TROUBLES, why} from './words.js';
+import {RECORD_STATES, SYSTEMS, TROUBLES} from './words.js';
 
 const time = (seconds) => new Date(seconds * 1000).toLocaleTimeString('de-DE');
 const note = (text, className = 'note') => el('p', {className}, text);
@@ -15,11 +15,11 @@ function write(entry) {
   const same = entry.before === entry.after;
   return el('li', {className: `write${quiet}`},
     el('span', {className: `system ${entry.system}`}, SYSTEMS[entry.system] ?? entry.system),
-    el('span', {className: 'what'}, OPERATIONS[entry.operation] ?? entry.operation),
+    el('span', {className: 'what'}, entry.what),
     el('span', {className: 'change'},
       ...(same ? [value(entry.after)] : [entry.before === null ? null : value(entry.before),
         entry.before === null ? null : el('span', {className: 'arrow'}, ' → '), value(entry.after)])),
-    el('span', {className: 'why'}, why(entry)));
+    el('span', {className: 'why'}, entry.why));
 }
 
 function runsOf(entries) {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 LAST = 12
 """Journal entries shown."""
 
-_SHOWN = ("n", "at", "run", "row", "reason", "operation", "system", "before", "after")
+_SHOWN = ("n", "at", "run", "operation", "system", "before", "after")
 
 
 class Journal:
@@ -41,9 +41,10 @@ class Journal:
             raise SystemExit(str(error)) from None
 
     def of(self, espo_id: str) -> dict[str, Any]:
-        """Tell of a record: `entries` (newest first), `status`, `conflicts`, `held_back`; or only `trouble`.
+        """Tell of a record: `entries`, `status`, `conflicts`, `held_back`; or only `trouble`.
 
-        `trouble` is `unreachable` (Redis does not answer) or `unreadable` (sealed with another key, of a newer version).
+        `entries`: the newest first; `what` and `why` in German. `trouble` is `unreachable` (Redis does not answer) or
+        `unreadable` (sealed with another key, of a newer version).
         """
         from services.errors import NeedsPerson, SyncError
 
@@ -57,10 +58,18 @@ class Journal:
             return {"trouble": "unreachable"}
         return {
             "trouble": "",
-            "entries": [{name: entry.get(name) for name in _SHOWN} for entry in entries],
+            "entries": list(map(_line, entries)),
             "status": {"state": status.state.value, "at": status.at} if status else None,
             "conflicts": [
                 {"advoware": one.get("advoware", ""), "espocrm": one.get("espocrm", "")} for one in lists["conflicts"]
             ],
             "held_back": [str(one.get("value", "")) for one in lists["held_back"]],
         }
+
+
+def _line(entry: dict[str, Any]) -> dict[str, Any]:
+    from services.german import OPERATIONS, reason
+
+    row, why = entry.get("row"), reason(str(entry.get("reason", "")))
+    told = {"what": OPERATIONS.get(entry["operation"], entry["operation"]), "why": f"Zeile {row}: {why}" if row else why}
+    return {name: entry.get(name) for name in _SHOWN} | told

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import Running, eventually
-from tests.page.browser import CHROMIUM, DESK, chromium, findings, window
+from tests.page.browser import DESK, window
 from tests.page.support import AT
+from tests.support.browser import barriers, running_browser
 from tests.support.sandbox import email, entry
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from tests.support.sandbox import Pair
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path")
 BEFORE, MINE, THEIRS = ("gemeinsam@example.com", "advoware.neu@example.com", "espocrm.neu@example.com")
 
 
@@ -32,7 +31,7 @@ def test_a_conflict_of_two_people_appears_is_decided_by_click_and_both_systems_f
     made = pair(entry(BEFORE, 4))
     eventually(lambda: _addresses(running, made)[1] == {BEFORE})
     eventually(lambda: "[ESPOCRM:" in (running.advoware.entries(made.betnr)[0]["bemerkung"] or ""))
-    with chromium() as browser, window(browser, running.url, token="sandbox-page-token", viewport=DESK) as view:
+    with running_browser() as browser, window(browser, running.url, token="sandbox-page-token", viewport=DESK) as view:
         tile: Any = view.locator(".tile", has_text="Konflikt")
         expect(tile.locator("b")).to_have_text("0")
         view.goto(running.url + AT + "/liste/konflikte")
@@ -43,7 +42,7 @@ def test_a_conflict_of_two_people_appears_is_decided_by_click_and_both_systems_f
         card = view.locator("article.conflict", has_text=MINE)
         expect(card).to_contain_text(THEIRS, timeout=60_000)
         assert view.evaluate("window.since") == "the beginning"  # no reload in between
-        assert findings(view) == []
+        assert barriers(view) == []
         card.get_by_role("button", name="Wert aus Advoware behalten").click()
         expect(view.get_by_text("Entschieden.")).to_be_visible(timeout=30_000)
         assert _addresses(running, made) == ({MINE}, {MINE})

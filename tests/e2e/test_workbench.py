@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from scripts.launch.provision import browser
+from tests.support.browser import running_browser
 from tests.test_steps import CONFIGS
 
 if TYPE_CHECKING:
@@ -21,29 +20,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURE = ROOT / "docs" / "images" / "flow.png"
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Nothing outside this machine is asked for, not even a name.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 
 
 @pytest.fixture(scope="module")
 def page(running: Running) -> Iterator[Page]:
     """The page of the flow, drawn."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser(), args=QUIET)
-        opened = chromium.new_page(viewport={"width": 1760, "height": 1200})
+    with running_browser() as browser:
+        opened = browser.new_page(viewport={"width": 1760, "height": 1200})
         opened.goto(running.url)
         opened.wait_for_selector(".react-flow__edge", state="attached", timeout=60_000)
         yield opened
-        chromium.close()
 
 
 def test_the_page_draws_every_step_of_the_flow(page: Page) -> None:

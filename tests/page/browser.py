@@ -1,13 +1,9 @@
-"""Chromium, and what it must not do: complain, ask another machine, or find the page hard to use."""
+"""Windows of the control page: they must not complain, nor ask another machine."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-from playwright.sync_api import sync_playwright
 
 from tests.page.support import AT, ROOT, TOKEN
 
@@ -17,29 +13,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, ConsoleMessage, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# Keeps the browser from asking the internet for anything.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = ROOT / "docs" / "images"
-
-
-@contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser of the system's."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @contextmanager
@@ -66,17 +41,6 @@ def window(browser: Browser, url: str, *, token: str = TOKEN, but: str = "\0", *
 
 def _told(said: ConsoleMessage) -> str:
     return f"{said.text} ({said.location['url']})"
-
-
-def findings(view: Page) -> list[str]:
-    """What axe finds serious or critical on the page as it is."""
-    view.evaluate(AXE.read_text())  # not as a script of the page: that is what its policy forbids
-    result = view.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        json.dumps({"rule": one["id"], "where": [node["html"][:200] for node in one["nodes"]]})
-        for one in result["violations"]
-        if one["impact"] in {"serious", "critical"}
-    ]
 
 
 def fits(view: Page) -> bool:

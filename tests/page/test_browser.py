@@ -13,11 +13,12 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.http.support import address, number
-from tests.page.browser import CHROMIUM, DESK, PHONE, chromium, findings, fits, picture, window
+from tests.page.browser import DESK, PHONE, fits, picture, window
 from tests.page.conftest import environ_of
 from tests.page.support import AT, TOKEN, serving
 from tests.page.test_actions import conflict, values
 from tests.state.support import free_port
+from tests.support.browser import barriers, running_browser
 from tests.support.sandbox import email, entry
 
 if TYPE_CHECKING:
@@ -28,14 +29,13 @@ if TYPE_CHECKING:
     from tests.page.conftest import Office
     from tests.support.sandbox import Pair
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the path")
 PICTURES = os.environ.get("KOMM_PICTURES", "")
 """With KOMM_PICTURES=docs/images the pictures of the documents are made anew."""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as made:
+    with running_browser() as made:
         yield made
 
 
@@ -90,21 +90,21 @@ def test_every_page_is_usable_for_everybody(
         for name, path in {**PAGES, "notices": "/liste/hinweise", "record": f"/satz/{busy.espo_id}"}.items():
             view.goto(office.url + AT + path)
             expect(view.locator("main")).to_be_visible()
-            assert findings(view) == []
+            assert barriers(view) == []
             assert fits(view)
             if name in {"overview", "conflicts", "record"}:
                 picture(view, folder, f"control-{name}-{size}")
         view.get_by_role("button", name="Plan ansehen").click()
-        assert findings(view) == []
+        assert barriers(view) == []
         view.get_by_label("Beteiligten suchen").fill("Muster")
         view.get_by_role("button", name="Suchen").click()
         expect(view.locator(".hits")).to_be_visible()
-        assert findings(view) == []
+        assert barriers(view) == []
         assert fits(view)
         red = int(view.evaluate("getComputedStyle(document.body).backgroundColor").removeprefix("rgb(").split(",")[0])
         assert (red > 128) is (scheme == "light")
         view.get_by_role("button", name="Abmelden").click()
-        assert findings(view) == []
+        assert barriers(view) == []
 
 
 def test_a_conflict_appears_without_reload_is_decided_by_click_and_both_sides_follow(

@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from playwright.sync_api import expect
 
+from services.kommunikation_table import TABLE
 from services.state import RecordState, RecordStatus
 from services.state_redis import RedisState
 from services.state_seal import seal_from
@@ -50,9 +51,9 @@ def state(redis_server: Server) -> RedisState:
 
 
 def write(row: int, operation: str, system: str, before: str | None, after: str, **more: Any) -> dict[str, Any]:
-    return {
-        "row": row, "reason": "", "operation": operation, "system": system, "before": before, "after": after, **more
-    }  # fmt: skip
+    reason = next((one.act.value for one in TABLE if one.number == row), "undo of run r.1")
+    told = {"row": row, "reason": reason, "operation": operation, "system": system, "before": before, "after": after}
+    return told | more
 
 
 def opened(browser: Browser, address: str) -> Page:
@@ -74,14 +75,14 @@ def test_a_write_appears_by_itself_with_row_reason_before_and_after(
     run = page.locator(".run")
     expect(run).to_contain_text("Lauf r.1")
     expect(run).to_contain_text("EspoCRM")
-    expect(run).to_contain_text("ersetzt")
+    expect(run).to_contain_text("Wert ersetzt")
     expect(run.locator(".change")).to_have_text(f"alt@example.com → {HOSTILE}")
-    expect(run).to_contain_text("Zeile 4: In Advoware geändert: der Wert kommt nach EspoCRM.")
+    expect(run).to_contain_text("Zeile 4: In Advoware geändert: der neue Wert kommt nach EspoCRM.")
     expect(page.locator("#journal .note")).to_contain_text("zuletzt gleich gefunden")
 
     state.journal(person.espo_id, [write(0, "restore_entry", "advoware", "a", "", run="r.2")])
     expect(page.locator(".run")).to_have_count(2)
-    expect(page.locator(".run.flash").first).to_contain_text("Von Hand zurückgenommen.")
+    expect(page.locator(".run.flash").first).to_contain_text("Rücknahme von r.1.")
     page.close()
 
 
