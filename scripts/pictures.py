@@ -30,7 +30,7 @@ LAYERS = {
     "settings": r"config|web_address",
     "wiring": r"bootstrap|flow_wiring",
     "flow": r"flow|whole_pass",
-    "manager": r"kommunikation_(sync_utils|run|writer|base|interrupted|report|undo_run)",
+    "manager": r"kommunikation_(sync_utils|run|sides|espocrm_writes|writer|base|interrupted|report|undo_run)",
     "pure core": r"kommunikation_|",
 }
 HIDDEN = "errors and types"

@@ -110,11 +110,10 @@ class ByHand(KommunikationSyncManager):
         removed = choice.removes(conflict)
         rules = Rules(self._policy, released=frozenset(canonical_key(value) for value in removed))
 
-        def work(run: Run, lease: Lease) -> Plan:
-            assert isinstance(run, DecideRun)  # noqa: S101 - tells the type checker
+        def work(run: DecideRun, lease: Lease) -> Plan:
             return run.carry_out_decision(lease, conflict, choice)
 
-        result = self._work(Report(espo_id, 0, Direction.BOTH, dry_run=False), rules, work, kind=DecideRun)
+        result = self._work(Report(espo_id, 0, Direction.BOTH, dry_run=False), rules, DecideRun, work)
         self._state.acknowledge(espo_id, conflict_id)
         return result
 
@@ -130,12 +129,12 @@ class ByHand(KommunikationSyncManager):
             run.forget_refusals(lease, keys if entry_id else None)
             return run.carry_out(lease)
 
-        return self._work(Report(espo_id, 0, Direction.BOTH, dry_run=False), Rules(self._policy), work)
+        return self._work(Report(espo_id, 0, Direction.BOTH, dry_run=False), Rules(self._policy), Run, work)
 
     def release_valve(self, espo_id: str) -> dict[str, Any]:
         """Carry out, once, the removals that the valve keeps."""
         report = Report(espo_id, 0, Direction.BOTH, dry_run=False)
-        return self._work(report, Rules(self._policy, allow_removals=True), Run.carry_out)
+        return self._work(report, Rules(self._policy, allow_removals=True), Run, Run.carry_out)
 
     def forget(self, espo_id: str) -> dict[str, Any]:
         """Erase what the sync holds about a person, and tell what stands in both systems beside the values themselves.

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from services.errors import InvalidInput, NeedsPerson, RecordProblem, SyncError
 from services.kommunikation_plan import Rules
 from services.kommunikation_report import Report
-from services.kommunikation_run import Memory, Run
+from services.kommunikation_run import Run
+from services.kommunikation_sides import Memory, Sides
 from services.kommunikation_table import ConflictPolicy, Direction
 from services.kommunikation_writer import is_for_advoware
 from services.state import MemoryState, RecordState, RecordStatus, RunEnd
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from services.scope import Scope
     from services.state import Lease, Rest, StateStore
 
-AnyRun = TypeVar("AnyRun", bound=Run)
+AnyRun = TypeVar("AnyRun", bound=Sides)
 
 _ESPO_ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 
@@ -85,7 +86,7 @@ class KommunikationSyncManager:
         rules = Rules(self._policy, report.direction, allow_removals)
         if dry_run:
             return report.result(self._run(report, rules, Run).dry())
-        return self._work(report, rules, Run.carry_out, expected=expected)
+        return self._work(report, rules, Run, Run.carry_out, expected=expected)
 
     def sync_record(self, beteiligte_id: str, direction: str, *, stop_removals: bool = False) -> dict[str, Any]:
         """Like `sync_bidirectional` for the Beteiligter the record itself names.
@@ -94,7 +95,7 @@ class KommunikationSyncManager:
         """
         report = Report(_checked_id(beteiligte_id), 0, _direction(direction), dry_run=False)
         rules = Rules(self._policy, report.direction, stop_removals=stop_removals)
-        return self._work(report, rules, Run.carry_out)
+        return self._work(report, rules, Run, Run.carry_out)
 
     def look_at_record(self, beteiligte_id: str, reading: Reading | None = None) -> dict[str, Any]:
         """What a sync would do, from one GET per side; remembers what both sides agree on where nothing is to be written.
@@ -115,7 +116,7 @@ class KommunikationSyncManager:
             seen["removals"], seen["linked"] = plan.removals, plan.linked
             return plan
 
-        return self._work(report, Rules(self._policy), look, name="look", reading=reading) | seen
+        return self._work(report, Rules(self._policy), Run, look, name="look", reading=reading) | seen
 
     def _run(
         self, report: Report, rules: Rules, kind: type[AnyRun], expected: str = "", reading: Reading | None = None
@@ -137,10 +138,10 @@ class KommunikationSyncManager:
         self,
         report: Report,
         rules: Rules,
-        work: Callable[[Run, Lease], Plan],
+        kind: type[AnyRun],
+        work: Callable[[AnyRun, Lease], Plan],
         *,
         expected: str = "",
-        kind: type[Run] = Run,
         reading: Reading | None = None,
         name: str = "sync",
     ) -> dict[str, Any]:

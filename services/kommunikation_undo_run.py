@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from services.errors import BadAnswer, Bug, InvalidInput, NotInScope, RetryLater
 from services.kommunikation_base import base_after, fresh_base, items_by_key
-from services.kommunikation_run import MAX_ROUNDS, Run
+from services.kommunikation_run import MAX_ROUNDS
+from services.kommunikation_sides import Sides
 from services.kommunikation_types import Base, KommunikationWrite
 from services.kommunikation_undo import CHANGED_SINCE, Kept, UndoPlan, make_undo
 from services.kommunikation_undo_journal import of_run
@@ -26,7 +27,7 @@ ALL_ENTRIES = 1000
 """The journal keeps no more of a record."""
 
 
-class UndoRun(Run):
+class UndoRun(Sides):
     """One undo of one run of one pair of records."""
 
     def show_undo(self, run: str) -> UndoPlan:

@@ -12,6 +12,7 @@ from tests.simulation.mutations.of_pairs import OF_PAIRS
 __all__ = ["MUTATIONS", "Mutation"]
 
 RUN, WRITER, BASE = "kommunikation_run.py", "kommunikation_writer.py", "kommunikation_base.py"
+SIDES, ESPO = "kommunikation_sides.py", "kommunikation_espocrm_writes.py"
 ENTRY, DIFF, ROWS = "kommunikation_entry.py", "kommunikation_diff.py", "kommunikation_rows.py"
 ARRAYS, JUDGE, LEFT = "kommunikation_arrays.py", "kommunikation_judge.py", "kommunikation_interrupted.py"
 
@@ -34,7 +35,7 @@ MUTATIONS = (
         "a 200 does not prove it; base and markers follow what was read back (I6)",
         (
             (
-                RUN,
+                ESPO,
                 "        self._record = self._read_espocrm()\n        if not plan.arrays:\n            return plan\n",
                 "        emails, phones = plan.arrays.emails, plan.arrays.phones\n"
                 "        self._record = replace(\n"
@@ -55,7 +56,7 @@ MUTATIONS = (
                 "    def _send(self, one: Written) -> None:\n        self._lease.check()\n",
                 "    def _send(self, one: Written) -> None:\n",
             ),
-            (RUN, "        self._writing().check()\n        emails, phones", "        emails, phones"),
+            (ESPO, "        self._writing().check()\n        emails, phones", "        emails, phones"),
         ),
     ),
     Mutation(
@@ -74,8 +75,9 @@ MUTATIONS = (
         "base changes only after the write it describes was read back (I6)",
         (
             (
-                RUN,
+                ESPO,
                 "        self._state.save(self._held(), self._note)\n        self._announced = True\n",
+                "        from services.kommunikation_ops import SetMarker\n"
                 "        for operation in (op for op in plan.operations if isinstance(op, SetMarker) and op.entry is not None):\n"
                 "            made = replace(entries[operation.entry.id], value=operation.value, fresh=False)\n"
                 "            entries[operation.entry.id] = made\n"
@@ -86,7 +88,7 @@ MUTATIONS = (
     Mutation(
         "nothing is read again right before the first write",
         "start over if a side moved (I2)",
-        ((RUN, "        moved = False\n        if espocrm:\n", "        return False\n        if espocrm:\n"),),
+        ((SIDES, "        moved = False\n        if espocrm:\n", "        return False\n        if espocrm:\n"),),
     ),
     Mutation(
         "the valve is open",
@@ -151,7 +153,7 @@ MUTATIONS = (
         "type, optOut and spelling belong to all: a holder's are sent, never defaults",
         (
             (
-                RUN,
+                SIDES,
                 "        self._read_holders([row.id for row in rows if row.id != self._espo_id], {key for key, _ in pairs})\n",
                 "",
             ),
@@ -228,7 +230,7 @@ MUTATIONS = (
         "the run after a crash knows what was under way (I7)",
         (
             (
-                RUN,
+                ESPO,
                 "        self._state.save(self._held(), self._note)\n        self._announced = True\n",
                 "        self._announced = True\n",
             ),

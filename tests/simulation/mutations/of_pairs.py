@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.simulation.mutations.bug import Mutation
 
-_RUN = "kommunikation_run.py"
+_SIDES = "kommunikation_sides.py"
 
 OF_PAIRS = (
     Mutation(
@@ -12,7 +12,7 @@ OF_PAIRS = (
         "nothing is removed because a record was deleted on the other side",
         (
             (
-                _RUN,
+                _SIDES,
                 '            raise RecordProblem(f"Advoware has no Beteiligter {self._betnr}.", cause="missing in Advoware") from error\n',
                 "            from services.kommunikation_types import Beteiligter\n"
                 "            assert error\n"
@@ -25,7 +25,7 @@ OF_PAIRS = (
         "nothing is removed because a record was deleted on the other side",
         (
             (
-                _RUN,
+                _SIDES,
                 '            raise RecordProblem(f"EspoCRM has no record {self._espo_id}.", cause="missing in EspoCRM") from error\n',
                 "            assert error\n"
                 "            if not hasattr(self, '_record'):\n"
@@ -37,14 +37,14 @@ OF_PAIRS = (
     Mutation(
         "two records write to one Beteiligter",
         "a betnr linked twice is not synchronised (decision 003)",
-        ((_RUN, "        if others:\n", "        if not self._asked_betnr and len(others) > 9:\n"),),
+        ((_SIDES, "        if others:\n", "        if not self._asked_betnr and len(others) > 9:\n"),),
     ),
     Mutation(
         "a betnr that was emptied or changed is not noticed in the midst of a run",
         "both sides are read again before a write, and whom the record is linked to as well",
         (
-            (_RUN, "        if self._betnr and record.betnr != self._betnr:\n", "        if False:\n"),
-            (_RUN, "        if record.betnr is None:\n", "        if record.betnr is None and not self._betnr:\n"),
+            (_SIDES, "        if self._betnr and record.betnr != self._betnr:\n", "        if False:\n"),
+            (_SIDES, "        if record.betnr is None:\n", "        if record.betnr is None and not self._betnr:\n"),
         ),
     ),
 )
