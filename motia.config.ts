@@ -14,6 +14,7 @@ import statesPlugin from '@motiadev/plugin-states/plugin'
 import { bell } from './gate/bell.ts'
 import { forgetOldTraces } from './gate/old-traces.ts'
 import { LivingCronLock } from './gate/cron-lock.ts'
+import { startForkServer } from './gate/fork-server.ts'
 import { installGate, isOwnPage } from './gate/gate.ts'
 import { readSettings, type Settings } from './gate/settings.ts'
 import { GateTally } from './gate/tally.ts'
@@ -34,6 +35,7 @@ function configure() {
   const { redis } = settings
   const events = new BullMQEventAdapter({ connection: redis, concurrency: settings.concurrency })
   forgetOldTraces(events.connection)
+  if (settings.forkServer) startForkServer()
   return defineConfig({
     redis: { useMemoryServer: false, ...redis },
     adapters: { events, cron: new LivingCronLock(redis) },

@@ -21,6 +21,8 @@ export interface Settings {
   maxBytes: number
   /** KOMM_STEP_CONCURRENCY: step processes at a time and step (each is a Python process of its own). */
   concurrency: number
+  /** KOMM_FORK_SERVER; 0 leaves out what the steps' work is forked from (gate/fork-server.ts). */
+  forkServer: boolean
   /** The Workbench has no login: MOTIA_DOCKER_DISABLE_WORKBENCH=1 leaves it out (production). */
   workbench: boolean
   /** KOMM_PAGE_TOKEN is set: there is a control page, on KOMM_PAGE_PORT of this machine. */
@@ -37,6 +39,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     healthSeconds: readPositive(env, 'KOMM_HEALTH_SECONDS', 300),
     maxBytes: readPositive(env, 'KOMM_WEBHOOK_MAX_BYTES', 1024 * 1024),
     concurrency: readPositive(env, 'KOMM_STEP_CONCURRENCY', 2),
+    forkServer: readSwitch(env, 'KOMM_FORK_SERVER', true),
     workbench: !env.MOTIA_DOCKER_DISABLE_WORKBENCH,
     page: Boolean((env.KOMM_PAGE_TOKEN ?? '').trim()),
     pagePort: readPositive(env, 'KOMM_PAGE_PORT', 3080),
@@ -66,6 +69,13 @@ function readPositive(env: NodeJS.ProcessEnv, name: string, fallback: number): n
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name} must be a whole number above 0.`)
   return value
+}
+
+function readSwitch(env: NodeJS.ProcessEnv, name: string, fallback: boolean): boolean {
+  const text = (env[name] ?? '').trim()
+  if (text === '') return fallback
+  if (text !== '0' && text !== '1') throw new Error(`${name} must be 0 or 1.`)
+  return text === '1'
 }
 
 function readRedis(text: string): RedisAddress {

@@ -211,7 +211,7 @@ class HttpClient:
             if tls not in self._clients:
                 self._clients[tls] = httpx.Client(
                     # Without an authority nobody is trusted, should TLS occur all the same.
-                    verify=_tls() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+                    verify=trusted_authorities() if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
                     # A proxy set in the environment stays in use, but never for this machine itself.
                     mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
                     headers={"Accept": "application/json", "User-Agent": "kommunikation-sync"},
@@ -251,7 +251,7 @@ class HttpClient:
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
+def trusted_authorities() -> ssl.SSLContext:
     """The authorities that are trusted. Loading them takes longer than a call: only where needed, once for both clients."""
     from services.lean_httpx import httpx
 

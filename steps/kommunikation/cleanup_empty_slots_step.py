@@ -21,8 +21,6 @@ config: dict[str, Any] = {
 
 async def handler(ctx: Context) -> None:
     """Never touches an entry with a value."""
-    from services import flow
-
-    result = await call(ctx, flow.cleanup)
+    result = await call(ctx, "cleanup")
     if result is not None:
         ctx.logger.info("Slots counted", result.get("summary"))

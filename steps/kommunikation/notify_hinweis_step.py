@@ -26,8 +26,6 @@ config: dict[str, Any] = {
 
 async def handler(data: dict[str, Any], ctx: Context) -> None:
     """Work on one event of at most 100 ids."""
-    from services import flow
-
-    result = await call(ctx, flow.notify, data)
+    result = await call(ctx, "notify", data)
     if result is not None:
         ctx.logger.info("Notices brought up to date", result.get("summary"))

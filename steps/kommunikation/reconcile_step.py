@@ -24,9 +24,7 @@ config: dict[str, Any] = {
 
 async def handler(ctx: Context) -> None:
     """Only enqueue: a cron step has no time limit and no second attempt in Motia."""
-    from services import flow
-
-    result = await call(ctx, flow.reconcile)
+    result = await call(ctx, "reconcile")
     if result and (result["events"] or result["notices"]):
         await emit_all(ctx, "kommunikation.geaendert", result["events"])
         await emit_all(ctx, "kommunikation.hinweis", result["notices"])

@@ -29,9 +29,7 @@ config: dict[str, Any] = {
 
 async def handler(data: dict[str, Any], ctx: Context) -> None:
     """Work on one event of at most 100 ids."""
-    from services import flow
-
-    result = await call(ctx, flow.sync, data, "to_espocrm")
+    result = await call(ctx, "sync", data, "to_espocrm")
     if result is None:
         return
     await emit_all(ctx, "kommunikation.sync.to_advoware", result["follow_up"])

@@ -85,7 +85,7 @@ def test_the_webhooks_step_loads_neither_redis_nor_a_client(budget: Budget) -> N
     assert told.modules & (HEAVY | CLIENTS | REDIS) == set()
     assert told.trips == 0
     ours = {name for name in told.modules if name.startswith("services.")}
-    assert ours == {"services.errors", "services.flow_events"}
+    assert ours == {"services.errors", "services.flow_events", "services.step_work"}
 
 
 def test_an_event_whose_records_are_settled_loads_no_client_and_asks_one_question(budget: Budget, linked: Pair) -> None:

@@ -8,22 +8,22 @@ import signal
 import threading
 import time
 from collections import Counter, deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.launch.processes import Child
+from scripts.launch.processes import Child, session_members
 from services.errors import SyncError
 from services.state_redis import RedisState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from random import Random
 
     from scripts.launch.stack import Stack
     from tests.chaos.people import People
     from tests.support.sandbox import AdvowarePeople, EspoPeople
 
-KINDS = ("kill", "term", "redis kill", "redis term", "power", "offline", "espocrm down")
+KINDS = ("kill", "term", "redis kill", "redis term", "forks", "power", "offline", "espocrm down")
 
 _EITHER: list[dict[str, Any]] = [
     {"kind": "drop_before"},
@@ -126,6 +126,8 @@ class Blows:
             child = self._instances.running[self._random.choice(list(self._instances.running))]
             self._end(child, kill=kind == "kill")
             self.counts["instances killed (SIGKILL)" if kind == "kill" else "instances ended (SIGTERM)"] += 1
+        elif kind == "forks":
+            self._kill_forks(self._instances.running[self._random.choice(list(self._instances.running))].pid)
         elif kind.startswith("redis"):
             self._end(self._redis(), kill=kind == "redis kill")
             self.counts["Redis killed (SIGKILL)" if kind == "redis kill" else "Redis ended (SIGTERM)"] += 1
@@ -166,6 +168,14 @@ class Blows:
     def _end(child: Child, *, kill: bool) -> None:
         if child.ended() is None:
             os.kill(child.pid, signal.SIGKILL if kill else signal.SIGTERM)
+
+    def _kill_forks(self, session: int) -> None:
+        """The fork server of an instance, and all that works for a step at the moment."""
+        for pid in session_members(session):
+            with contextlib.suppress(OSError):
+                if b"services.fork_server" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    os.kill(pid, signal.SIGKILL)
+                    self.counts["fork servers and forks killed (SIGKILL)"] += 1
 
     def _watch_file(self) -> None:
         # Beside the story, which stands still for seconds while a system is slow: a second is to be a second.
