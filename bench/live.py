@@ -78,6 +78,15 @@ class Live:
         """Queue an event."""
         self.post("/bench/emit", {"topic": topic, "data": data})
 
+    def fork_socket(self) -> str:
+        """Where the steps of this Motia find their fork server."""
+        pid = self.motia.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            arguments = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            if "services.fork_server" in arguments:
+                return arguments[-2]
+        raise LookupError("There is no fork server.")
+
     def start_instance(self, **env: str) -> Child:
         """Start one more Motia on the same Redis, with these settings of its own."""
         usual = dict(self.stack.env)

@@ -1,6 +1,7 @@
 """Memory: the peak of each step's process, how it grows with the records of an event, and a record with 10,000 entries.
 
-The kernel's own peak (VmHWM) of every process Motia starts, read some hundred times a second.
+The kernel's own peak (VmHWM) of every process Motia starts and of every fork that works for one, read some hundred times a
+second. A fork's peak counts what it shares with the fork server, too: that is there once, however many there are.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 SIZES = (1, 10, 100)
 HUGE = 10_000
 _EVERY = 0.003
+_SERVER = "fork server"
+_FORKS = {
+    "detect": "detect_komm_changes",
+    "sync to_espocrm": "sync_to_espocrm",
+    "sync to_advowar": "sync_to_advoware",
+    "reconcile": "reconcile",
+    "cleanup": "cleanup_empty_slots",
+}
+"""What a fork calls itself, in the kernel's 15 characters (services/fork_server.py)."""
 
 
 class Peaks:
@@ -40,24 +50,36 @@ class Peaks:
 
     def _watch(self) -> None:
         while not self._ended.wait(_EVERY):
-            for pid in self._children():
+            for pid in _children(self._motia):
                 with contextlib.suppress(OSError, ValueError, IndexError):
                     self._look(pid)
-
-    def _children(self) -> list[int]:
-        with contextlib.suppress(OSError):
-            return [int(pid) for pid in Path(f"/proc/{self._motia}/task/{self._motia}/children").read_text().split()]
-        return []
 
     def _look(self, pid: int) -> None:
         if pid not in self._names:
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-            if not arguments[1].endswith(b"python-runner.py"):
+            if b"services.fork_server" in arguments:
+                self._names[pid] = _SERVER
+            elif arguments[1].endswith(b"python-runner.py"):
+                self._names[pid] = Path(arguments[2].decode()).stem.removesuffix("_step")
+            else:
                 return  # between fork and exec, or a program of another kind
-            self._names[pid] = Path(arguments[2].decode()).stem.removesuffix("_step")
-        name = self._names[pid]
+        self._note(self._names[pid], pid)
+        if self._names[pid] == _SERVER:
+            for fork in _children(pid):
+                with contextlib.suppress(OSError):
+                    name = _FORKS.get(Path(f"/proc/{fork}/comm").read_text().strip())
+                    if name:
+                        self._note(f"{name}, its fork", fork)
+
+    def _note(self, name: str, pid: int) -> None:
         peak = Path(f"/proc/{pid}/status").read_text().partition("VmHWM:")[2].split()[0]
         self.mib[name] = max(self.mib.get(name, 0.0), int(peak) / 1024)
+
+
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
 
 
 def run(*, quick: bool) -> list[Result]:
@@ -73,14 +95,14 @@ def run(*, quick: bool) -> list[Result]:
             by_size = {size: _events_of(here, peaks, size) for size in sizes}
             large = _huge(here, peaks)
         small = by_size[1]
-        for step, peak in small.items():
-            result.add(f"{step}, 1 record", peak, "MiB", floor=empty, ratio=peak / empty)
-        for step, peak in _cron_steps(here).items():
-            result.add(f"{step}, {len(here.pairs)} records", peak, "MiB", floor=empty, ratio=peak / empty)
+        for step, peak in (small | _cron_steps(here)).items():
+            records = len(here.pairs) if step.startswith(("reconcile", "cleanup")) else 1
+            what = step if step == _SERVER else f"{step}, {records} record{'s' * (records > 1)}"
+            result.add(what, peak, "MiB", floor=empty, ratio=peak / empty)
     for size in sizes[1:]:
         for step, peak in by_size[size].items():
-            grown = peak - by_size[1][step]
-            result.add(f"{step}, {size} records", peak, "MiB", note=f"{grown:+.1f} MiB against one record")
+            if step != _SERVER:
+                result.add(f"{step}, {size} records", peak, "MiB", note=f"{peak - small[step]:+.1f} MiB against one record")
     for step, peak in large.items():
         result.add(f"{step}, a record with {huge:,} entries", peak, "MiB", note=f"{peak - small[step]:+.1f} MiB")
     return [result]
@@ -111,7 +133,7 @@ def _huge(here: Live, peaks: Peaks) -> dict[str, float]:
     peaks.mib.clear()
     here.webhook([here.pairs[-1].espo_id])
     here.wait_until_through()
-    return {name: peak for name, peak in _ours(peaks).items() if name != "beteiligte_webhook"}
+    return {name: peak for name, peak in _ours(peaks).items() if name.endswith("its fork")}
 
 
 def _cron_steps(here: Live) -> dict[str, float]:
@@ -123,7 +145,7 @@ def _cron_steps(here: Live) -> dict[str, float]:
         here.wait_for("reconcile", "cleanup_empty_slots")
         here.wait_until_through()
     here.stack.drop(instance)
-    return {name: peaks.mib[name] for name in ("reconcile", "cleanup_empty_slots")}
+    return {name: peak for name, peak in _ours(peaks).items() if name.startswith(("reconcile", "cleanup_empty_slots"))}
 
 
 def _ours(peaks: Peaks) -> dict[str, float]:

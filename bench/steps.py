@@ -31,10 +31,15 @@ _CRON = ("reconcile", "cleanup_empty_slots")
 _EMPTY_API, _EMPTY_EVENT, _EMPTY_CRON = "bench_empty_api", "bench_empty_event", "bench_empty_cron"
 _GATE_KEY = "of-this-bench"
 _LIBRARIES = "httpx, redis, pydantic, phonenumbers alone"
-_LOAD_LIBRARIES = (
-    "import asyncio, json; from services.lean_httpx import httpx; from services.lean_redis import redis;"
-    " from pydantic import BaseModel; import phonenumbers, idna"
-)
+_FORK_SERVER = "the fork server, once"
+_ALONE = "sync_to_advoware, without a fork server"
+_LOAD = {
+    _FORK_SERVER: "import asyncio, json; from services.fork_server import load; load()",
+    _LIBRARIES: (
+        "import asyncio, json; from services.lean_httpx import httpx; from services.lean_redis import redis;"
+        " from pydantic import BaseModel; import phonenumbers, idna"
+    ),
+}
 
 
 def run(*, quick: bool) -> list[Result]:
@@ -107,8 +112,8 @@ def _imports(here: Live, rounds: int) -> Result:
     espo_id = here.pairs[0].espo_id
     data = {"ids": [espo_id], "quelle": "espocrm"}
     request = {"headers": {"x-komm-gate": _GATE_KEY}, "body": {"ids": [espo_id]}, "pathParams": {"quelle": "espocrm"}}
-    arguments: dict[str, Any] = {"empty": data, _LIBRARIES: None} | dict.fromkeys(LIMITS, data)
-    arguments |= {"beteiligte_webhook": request} | dict.fromkeys(_CRON)
+    arguments: dict[str, Any] = {"empty": data} | dict.fromkeys(LIMITS, data) | dict.fromkeys(_CRON)
+    arguments |= {"beteiligte_webhook": request, _FORK_SERVER: None, _ALONE: data, _LIBRARIES: None}
     found: dict[str, list[Imports]] = {name: [] for name in arguments}
     for number in range(rounds + 1):
         for name, argument in arguments.items():
@@ -135,12 +140,13 @@ class Imports:
 
 
 def _import_times(here: Live, name: str, argument: Any) -> Imports:
-    loaded: list[str | Path] = ["-c", _LOAD_LIBRARIES]
     folder = ROOT / ("bench/project" if name == "empty" else "steps/kommunikation")
-    step = folder / f"{'empty_event' if name == 'empty' else name}_step.py"
+    step = folder / f"{'empty_event' if name == 'empty' else name.partition(',')[0]}_step.py"
     called: list[str | Path] = ["-m", "bench.one_step", step, json.dumps(argument)]
-    command = [PYTHON, "-X", "importtime", *(loaded if name == _LIBRARIES else called)]
+    command = [PYTHON, "-X", "importtime", *(["-c", _LOAD[name]] if name in _LOAD else called)]
     env = here.stack.env | {"KOMM_GATE_KEY": _GATE_KEY}
+    if name != _ALONE:
+        env["KOMM_FORK_SOCKET"] = here.fork_socket()
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     found = Imports()
     for line in done.stderr.splitlines():

@@ -12,12 +12,16 @@ const PAUSE_MAX_MS = 60_000
  * where it is. It ends with this process, whose death closes its standard input.
  */
 export function startForkServer(): void {
-  // A folder of our own: nobody else on this machine may ask, or answer in its place.
-  const folder = mkdtempSync(join(tmpdir(), 'komm-'))
-  const path = join(folder, 'fork')
-  process.env.KOMM_FORK_SOCKET = path
+  let folder: string
+  try {
+    // A folder of our own: nobody else on this machine may ask, or answer in its place.
+    folder = mkdtempSync(join(tmpdir(), 'komm-'))
+  } catch {
+    return warn('There is no room for a fork server in the folder for temporary files; steps load everything themselves.', {})
+  }
+  process.env.KOMM_FORK_SOCKET = join(folder, 'fork')
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  run(path, PAUSE_MS)
+  run(process.env.KOMM_FORK_SOCKET, PAUSE_MS)
 }
 
 function run(path: string, pause: number): void {
@@ -28,10 +32,13 @@ function run(path: string, pause: number): void {
     if (over) return
     over = true
     const steady = Date.now() - started > PAUSE_MAX_MS
-    const msg = 'The fork server ended and is started again; steps load everything themselves until then.'
-    console.log(JSON.stringify({ level: 'warn', msg, gate: true, cause }))
+    warn('The fork server ended and is started again; steps load everything themselves until then.', { cause })
     setTimeout(() => run(path, steady ? PAUSE_MS : Math.min(2 * pause, PAUSE_MAX_MS)), pause).unref()
   }
   server.once('error', (error) => again(error.name))
   server.once('exit', (code, signal) => again(String(signal ?? code)))
+}
+
+function warn(msg: string, facts: Record<string, unknown>): void {
+  console.log(JSON.stringify({ level: 'warn', msg, gate: true, ...facts }))
 }

@@ -29,7 +29,7 @@ LAYERS = {
     "clients": r"advoware|espocrm|http_client|lean_httpx|adaptive_limit|repeat_read",
     "settings": r"config|web_address",
     "wiring": r"bootstrap|flow_wiring",
-    "flow": r"flow|whole_pass",
+    "flow": r"flow|whole_pass|fork_server|step_work",
     "manager": r"kommunikation_(sync_utils|run|sides|espocrm_writes|writer|base|interrupted|report|undo_run)",
     "pure core": r"kommunikation_|",
 }

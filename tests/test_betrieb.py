@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 MANUAL = (ROOT / "docs" / "BETRIEB.md").read_text(encoding="utf-8")
 SOURCES = ["services", "steps", "scripts", "gate", "page", "motia.config.ts"]
-INTERNAL = {"KOMM_GATE_KEY"}
+INTERNAL = {"KOMM_GATE_KEY", "KOMM_FORK_SOCKET"}
 """New for every process of Motia, never set by hand."""
 
 
