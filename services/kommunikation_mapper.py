@@ -95,7 +95,7 @@ _TOP = r"(?:xn--[A-Za-z0-9-]+|[A-Za-z][A-Za-z0-9]*(?:-+[A-Za-z0-9]+)*)"
 _EMAIL = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+{_TOP}")
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s,;]+")
 _PHONE = re.compile(r"[()/\-.\s]*\+?[0-9()/\-.\s]+")
-_GERMAN_E164 = re.compile(r"\+49([1-9][0-9]+)")
+_GERMAN_E164 = re.compile(r"\+49[1-9][0-9]+")
 _PLAIN_DOMAIN = re.compile(rf"{_PLAIN_LABEL}(?:\.{_PLAIN_LABEL})*")
 _FORMS_KEPT = 2**15  # more than the largest record holds values: read in the same order again, it would find none of its own
 _MAX_LOCAL, _MAX_LABEL, _MAX_EMAIL, _MAX_E164_DIGITS = 64, 63, 254, 15
@@ -127,31 +127,31 @@ def email_form(value: str) -> str | None:
     if not domain.isascii():
         domain = ascii_domain(domain) or ""
     form = local + "@" + domain
-    labels_fit = all(len(label) <= _MAX_LABEL for label in domain.split("."))
+    labels_fit = max(map(len, domain.split("."))) <= _MAX_LABEL
     fits = len(local) <= _MAX_LOCAL and labels_fit and len(form) <= _MAX_EMAIL
     return Wert(form) if fits and _EMAIL.fullmatch(form) else None
 
 
 @cache
 def _german_lengths() -> frozenset[int]:
-    """How many digits a German number may have behind its country code, as `phonenumbers.is_possible_number` has it."""
+    """How long a German number in E.164 may be, `+49` included, as `phonenumbers.is_possible_number` has it."""
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(REGION)
     general = metadata.general_desc if metadata is not None else None
     if general is None:
         raise Bug("phonenumbers has no numbering plan of Germany.")
-    return frozenset((*general.possible_length, *general.possible_length_local_only))
+    lengths = {len("+49") + digits for digits in (*general.possible_length, *general.possible_length_local_only)}
+    return frozenset(length for length in lengths if length <= _MAX_E164_DIGITS + 1)
 
 
 @lru_cache(maxsize=_FORMS_KEPT)
 def phone_form(value: str) -> str | None:
     """The number in E.164 (national ones are German), or None if the text is not a number and nothing but a number."""
     text = value.strip()
+    if _GERMAN_E164.fullmatch(text):
+        # As EspoCRM holds nearly all of them: there is nothing to parse, and that takes longer than all else of a plan.
+        return Wert(text) if len(text) in _german_lengths() else None
     if not _PHONE.fullmatch(text):
         return None
-    if (german := _GERMAN_E164.fullmatch(text)) is not None:
-        # As EspoCRM holds nearly all of them: there is nothing to parse, and that takes longer than all else of a plan.
-        possible = len(german[1]) in _german_lengths() and len(text) <= _MAX_E164_DIGITS + 1
-        return Wert(text) if possible else None
     try:
         number = phonenumbers.parse(text, REGION)
     except phonenumbers.NumberParseException:
@@ -170,7 +170,7 @@ def canonical_key(value: str) -> str:
     The prefix keeps notes from equalling numbers.
     """
     text = value.strip()
-    if _ADDRESS.fullmatch(text):
+    if "@" in text and _ADDRESS.fullmatch(text):
         local, _, domain = text.partition("@")
         return Wert("mail:" + local.lower() + "@" + (ascii_domain(domain) or domain.lower()))
     phone = phone_form(text)
@@ -349,18 +349,19 @@ def _hash_fits(digits: str, tlf: str) -> bool:
 def _decode(data: str) -> str | None:
     """Strict base64 of valid UTF-8, padded as encoded; None for anything else."""
     try:
-        raw = base64.b64decode(data.encode("ascii"), validate=True)
+        code = data.encode("ascii")
+        raw = binascii.a2b_base64(code, strict_mode=True)
         text = raw.decode("utf-8")
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
-    return Wert(text) if text.strip() and base64.b64encode(raw).decode("ascii") == data else None
+    return Wert(text) if text.strip() and binascii.b2a_base64(raw, newline=False) == code else None
 
 
 def _read_marker(match: re.Match[str], candidates: Sequence[str | None]) -> Marker | None:
-    if match["slot"]:
-        return Marker(int(match["slot"]), None)
-    kz, data = int(match["kz"]), match["data"]
-    is_hash = _HASH.fullmatch(data) is not None
+    slot, data, kz_digits = match.group("slot", "data", "kz")
+    if slot:
+        return Marker(int(slot), None)
+    kz, is_hash = int(kz_digits), _HASH.fullmatch(data) is not None
     for candidate in candidates if is_hash else ():
         if candidate is not None and _hash_fits(data, candidate):
             return Marker(kz, Wert(candidate), legacy=True)

@@ -19,7 +19,7 @@ class Wert(str):
 
     def __new__(cls, text: str) -> Self:
         """Make a value of a plain text or of another value."""
-        return super().__new__(cls, str.__str__(text))
+        return str.__new__(cls, str.__str__(text))
 
     def __str__(self) -> str:
         return MASK
