@@ -21,7 +21,7 @@ KINDS = {"api": '[/"{}"/]', "cron": '{{{{"{}"}}}}', "event": '["{}"]', "noop": '
 
 # Layer: which modules of services/ belong to it, by the beginning of their names; the first that fits counts.
 LAYERS = {
-    "errors and types": r"errors|secrecy|kommunikation_types|state_types|flow_events|notice_kind|tally|scope",
+    "errors and types": r"errors|secrecy|frozen|kommunikation_types|state_types|flow_events|notice_kind|tally|scope",
     "by hand": r"by_hand|doctor|plan_file|kommunikation_(explain|decide)|standing|german",
     "notices": r"notice|flow_notices|espocrm_notices",
     "metrics": r"metrics|state_redis_figures",

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from services.frozen import frozen_value
 from services.kommunikation_entry import BaseView, Entry, Gone, read_entries, read_gone
 from services.kommunikation_mapper import art_of, canonical_key, type_fits
 from services.kommunikation_table import ROWS, AdvowareIs, BaseIs, EspoIs, Row, look_up
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 TYPED_INTO_SLOT = 18
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_value
 class Line:
     """One row of the table applied to one thing. `number` is the row's, or 18 where rows 14/15 apply to a slot typed into.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from services.frozen import frozen_value
 from services.kommunikation_mapper import (
     KINDS,
     Kind,
     Marker,
-    Remark,
     art_of,
     canonical_key,
     is_blank,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from services.kommunikation_types import OpenWrite
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_value
 class Entry:
     """One entry. `base`: the value last agreed on, None without one. `fresh`: nothing may be removed because of it.
 
@@ -45,38 +45,24 @@ class Entry:
     base: str | None = field(repr=False)
     stored: BaseEntry | None
     fresh: bool
-    form: MarkerForm = MarkerForm.FULL
-    intended: str | None = field(repr=False, default=None)
-    settled: bool = False
-    kz: int = field(init=False, compare=False)
+    form: MarkerForm
+    intended: str | None = field(repr=False)
+    settled: bool
+    # What follows from these, worked out once: a plan asks for it of every entry again and again.
+    kz: int = field(compare=False)
     """The kommKz."""
-    synced: bool = field(init=False, compare=False, repr=False)
+    synced: bool = field(compare=False, repr=False)
     """False for kinds that are never synchronised (Internet)."""
-    blank: bool = field(init=False, compare=False, repr=False)
+    blank: bool = field(compare=False, repr=False)
     """No value."""
-    key: str = field(init=False, compare=False, repr=False)
+    key: str = field(compare=False, repr=False)
     """Canonical key of the present value, '' if blank."""
-    base_key: str = field(init=False, compare=False, repr=False)
+    base_key: str = field(compare=False, repr=False)
     """Canonical key of the base, '' without one."""
-
-    def __post_init__(self) -> None:
-        # Worked out once: a plan asks for these of every entry again and again.
-        blank = is_blank(self.tlf)
-        object.__setattr__(self, "kz", self.kind.kz)
-        object.__setattr__(self, "synced", KINDS[self.kind.kz].art is not None)
-        object.__setattr__(self, "blank", blank)
-        object.__setattr__(self, "key", "" if blank else canonical_key(self.tlf))
-        object.__setattr__(self, "base_key", "" if self.base is None else canonical_key(self.base))
-
-    @property
-    def changed(self) -> bool:
-        """Whether a person changed the value since base. Another spelling is no change."""
-        return self.base is not None and self.key != self.base_key
-
-    @property
-    def slot(self) -> bool:
-        """Whether a slot marker stands in the remark."""
-        return self.marker is not None and self.marker.is_slot
+    changed: bool = field(compare=False, repr=False)
+    """Whether a person changed the value since base. Another spelling is no change."""
+    slot: bool = field(compare=False, repr=False)
+    """Whether a slot marker stands in the remark."""
 
     @property
     def free(self) -> bool:
@@ -117,6 +103,10 @@ class BaseView:
     """Announced writes by the id of their entry, 0 for those to a new one."""
     ids_of: Mapping[str, frozenset[int]] = field(init=False, repr=False, compare=False)
     """Ids of the entries whose base has this canonical key."""
+    undone: frozenset[str] = field(init=False, repr=False, compare=False)
+    """What an undo took back, see `Base.undone`."""
+    left_apart: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Canonical keys of what an undo took back from either side."""
 
     def __post_init__(self) -> None:
         writes: dict[int, list[OpenWrite]] = {}
@@ -128,21 +118,14 @@ class BaseView:
                 ids.setdefault(canonical_key(stored.value), set()).add(entry_id)
         object.__setattr__(self, "writes", writes)
         object.__setattr__(self, "ids_of", {key: frozenset(found) for key, found in ids.items()})
+        undone = frozenset() if self.base is None else frozenset(self.base.undone)
+        object.__setattr__(self, "undone", undone)
+        object.__setattr__(self, "left_apart", frozenset(name[2:] for name in undone))
 
     @property
     def unknown(self) -> bool:
         """A store is configured but knows nothing of this record: markers only link, nothing is removed."""
         return self.keeps_base and self.base is None
-
-    @property
-    def undone(self) -> frozenset[str]:
-        """What an undo took back, see `Base.undone`."""
-        return frozenset() if self.base is None else frozenset(self.base.undone)
-
-    @property
-    def left_apart(self) -> frozenset[str]:
-        """Canonical keys of what an undo took back from either side."""
-        return frozenset(name[2:] for name in self.undone)
 
     @property
     def entries(self) -> Mapping[int, BaseEntry]:
@@ -196,20 +179,19 @@ class BaseView:
 
     def intended(self, raw: Kommunikation) -> str | None:
         """What an interrupted run was about to write into this entry, which still is as it was; None: nothing."""
-        now = (raw.tlf or "", raw.bemerkung or "")
         for w in self.writes.get(raw.id, ()):
-            if (w.before_tlf, w.before_bemerkung) == now and w.after_tlf != w.before_tlf:
+            as_before = (w.before_tlf, w.before_bemerkung) == (raw.tlf or "", raw.bemerkung or "")
+            if as_before and w.after_tlf != w.before_tlf:
                 return w.after_tlf
         return None
 
 
-def _pasted(raw: Kommunikation, marker: Marker | None, view: BaseView) -> bool:
+def _pasted(raw: Kommunikation, marker: Marker | None, stored: BaseEntry | None, view: BaseView) -> bool:
     """Whether a marker was copied here from another entry: the store knows this one with another value, that one with this.
 
     A marker of ours that was written right before a crash may look like this too; the base store is then the older, and
     the next run finds both sides equal to each other instead of to the base (row 5).
     """
-    stored = view.entries.get(raw.id)
     if stored is None or stored.value is None or marker is None or marker.base is None:
         return False
     if marker.base == stored.value:
@@ -218,10 +200,11 @@ def _pasted(raw: Kommunikation, marker: Marker | None, view: BaseView) -> bool:
     return key != canonical_key(stored.value) and bool(view.ids_of.get(key, frozenset()) - {raw.id})
 
 
-def _base_of(raw: Kommunikation, remark: Remark, view: BaseView, *, pasted: bool) -> tuple[str | None, bool]:
+def _base_of(
+    raw: Kommunikation, marker: Marker | None, stored: BaseEntry | None, view: BaseView, *, pasted: bool
+) -> tuple[str | None, bool]:
     """The base value of an entry and whether it is fresh. `pasted`: its marker was copied here from another entry."""
-    stored = view.entries.get(raw.id)
-    marked = remark.marker.base if remark.marker else None
+    marked = marker.base if marker else None
     if raw.id in view.agreed and not view.settled(raw):
         return view.agreed[raw.id], False
     if not view.keeps_base or view.unknown:
@@ -230,50 +213,62 @@ def _base_of(raw: Kommunikation, remark: Remark, view: BaseView, *, pasted: bool
         # A copied entry brings its marker along: a filled store that does not know the id, or knows it as not linked
         # (its value could not be sent yet), knows better. Believing the marker would take the missing item for a deletion.
         return (marked, False) if view.announced(raw) else (None, False)
-    if remark.marker is not None and not pasted:
+    if marker is not None and not pasted:
         return marked, stored.fresh
-    arrived = view.arrived(raw) if remark.marker is None else None
+    arrived = view.arrived(raw) if marker is None else None
     return (stored.value, stored.fresh) if arrived is None else (arrived, False)
 
 
 def read_entries(beteiligter: Beteiligter, view: BaseView) -> list[Entry]:
     """All entries in order of their ids, each with kind, marker and base."""
-    entries = []
     members = kinds_of_members(beteiligter.top_level)
-    for raw in sorted(beteiligter.kommunikation, key=lambda k: k.id):
-        stored = view.entries.get(raw.id)
-        remark = parse_remark(raw.bemerkung, raw.tlf, stored.value if stored else None)
-        pasted = _pasted(raw, remark.marker, view)
-        marker_kz = remark.marker.kz if remark.marker and not pasted else None
-        kind = kind_of(raw.tlf, raw.komm_kz, marker_kz, members, stored.kz if stored else None)
-        base, fresh = _base_of(raw, remark, view, pasted=pasted)
-        entries.append(
-            Entry(
-                id=raw.id,
-                row_id=raw.row_id,
-                tlf=raw.tlf or "",
-                bemerkung=raw.bemerkung or "",
-                online=raw.online,
-                kind=kind,
-                marker=remark.marker,
-                text=remark.text,
-                base=base,
-                stored=stored,
-                fresh=fresh,
-                form=stored.marker_form if stored else view.forms.get(raw.id, MarkerForm.FULL),
-                intended=view.intended(raw),
-                settled=view.settled(raw),
-            )
-        )
-    return entries
+    return [_read_entry(raw, members, view) for raw in sorted(beteiligter.kommunikation, key=lambda k: k.id)]
+
+
+def _read_entry(raw: Kommunikation, members: Mapping[str, int], view: BaseView) -> Entry:
+    """One entry. `members`: kinds of the values that the Beteiligter repeats."""
+    stored = view.entries.get(raw.id)
+    remark = parse_remark(raw.bemerkung, raw.tlf, stored.value if stored else None)
+    marker, tlf = remark.marker, raw.tlf or ""
+    pasted = _pasted(raw, marker, stored, view)
+    marker_kz = marker.kz if marker and not pasted else None
+    kind = kind_of(raw.tlf, raw.komm_kz, marker_kz, members, stored.kz if stored else None)
+    base, fresh = _base_of(raw, marker, stored, view, pasted=pasted)
+    blank = is_blank(tlf)
+    key = "" if blank else canonical_key(tlf)
+    base_key = "" if base is None else canonical_key(base)
+    return Entry(
+        id=raw.id,
+        row_id=raw.row_id,
+        tlf=tlf,
+        bemerkung=raw.bemerkung or "",
+        online=raw.online,
+        kind=kind,
+        marker=marker,
+        text=remark.text,
+        base=base,
+        stored=stored,
+        fresh=fresh,
+        form=stored.marker_form if stored else view.forms.get(raw.id, MarkerForm.FULL),
+        intended=view.intended(raw),
+        settled=view.settled(raw),
+        kz=kind.kz,
+        synced=KINDS[kind.kz].art is not None,
+        blank=blank,
+        key=key,
+        base_key=base_key,
+        changed=base is not None and key != base_key,
+        slot=marker is not None and marker.is_slot,
+    )
 
 
 def read_gone(beteiligter: Beteiligter, view: BaseView) -> list[Gone]:
     """Linked entries that a filled base store knows and Advoware no longer has, in order of their ids."""
-    present = {raw.id for raw in beteiligter.kommunikation}
+    known = view.remembered
     found = []
-    for entry_id, stored in sorted(view.remembered.items()):
-        if entry_id in present or stored.value is None or stored.fresh:
+    for entry_id in sorted(known.keys() - {raw.id for raw in beteiligter.kommunikation}):
+        stored = known[entry_id]
+        if stored.value is None or stored.fresh:
             continue
         kz = kind_of(stored.value, 0, None, {}, stored.kz).kz
         if KINDS[kz].art is not None:

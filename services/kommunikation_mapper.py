@@ -24,6 +24,7 @@ import idna
 import phonenumbers
 
 from services.errors import Bug
+from services.frozen import frozen_value
 from services.kommunikation_types import Art, EspoItem, KommKz
 from services.secrecy import Wert, klar
 
@@ -228,7 +229,7 @@ class KindLevel(IntEnum):
     DEFAULT = 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_value
 class Kind:
     """A kommKz and how it was found."""
 
@@ -309,7 +310,7 @@ _HASH = re.compile(r"[0-9A-Fa-f]{8}")
 _HASHES = (hashlib.sha256, hashlib.sha1, hashlib.md5)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_value
 class Marker:
     """A marker as read. `base`: the value last agreed on, None for a slot. `legacy`: it held a hash, not the value."""
 
@@ -323,7 +324,7 @@ class Marker:
         return self.base is None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen_value
 class Remark:
     """A `bemerkung` taken apart: our marker, if it has one, and the user's text to the byte."""
 
