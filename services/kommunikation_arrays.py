@@ -27,9 +27,11 @@ class ArrayEdit:
     """Collects additions, replacements and removals, each value once, and gives the arrays to send."""
 
     def __init__(self, record: EspoRecord, holders: Mapping[str, EspoItem | None]) -> None:
-        self._old = record.emails + record.phones
-        self._present = {canonical_key(item.value) for item in self._old}
-        self._spellings = {item.value for item in self._old}
+        items = record.emails + record.phones
+        self._old = [(canonical_key(item.value), item) for item in items]
+        """The items as read, each with its key."""
+        self._present = {key for key, _ in self._old}
+        self._spellings = {item.value for item in items}
         self._holders = holders
         self._added: dict[str, AddItem] = {}
         self._replaced: dict[str, ReplaceItem] = {}
@@ -88,10 +90,12 @@ class ArrayEdit:
     def _kept(self, art: Art) -> int:
         """How many items of this array neither leave it nor change to the other one."""
         away = {key for key, op in self._replaced.items() if op.item.art is not op.old.art} | self._removed.keys()
-        return len({canonical_key(item.value) for item in self._old if item.art is art} - away)
+        return len({key for key, item in self._old if item.art is art} - away)
 
     def drop_surplus(self) -> frozenset[str]:
         """Drops what EspoCRM has no room for, values that come from its other array last, and gives the keys."""
+        if not (self._added or self._replaced):
+            return frozenset()
         dropped: list[str] = []
         for art in (Art.EMAIL, Art.PHONE, Art.EMAIL):  # what is dropped from the phones may come back to the e-mails
             room = max(0, MAX_ITEMS - self._kept(art))
@@ -107,17 +111,18 @@ class ArrayEdit:
         return frozenset(dropped)
 
     def questions(self) -> dict[Art, tuple[tuple[str, str], ...]]:
-        """Values new to EspoCRM whose other holders are not known yet: (key, value as EspoCRM spells it) per array."""
-        return {art: tuple((key, value) for key, value in self._sent_anew(art) if key not in self._holders) for art in Art}
+        """Values new to EspoCRM whose other holders are not known yet: (key, value as EspoCRM spells it) for each array."""
+        new = {art: self._sent_anew(art) for art in self._touched()}
+        return {art: tuple((key, value) for key, value in pairs if key not in self._holders) for art, pairs in new.items()}
 
     def _sent_anew(self, art: Art) -> list[tuple[str, str]]:
-        """Additions, replacements, and old national numbers, which become another object when they are respelled."""
+        """What goes into a touched array: new values, and old national numbers, which become another object in E.164."""
         new: list[AddItem | ReplaceItem] = [*self._added.values(), *self._replaced.values()]
         pairs = [(op.key, op.item.value) for op in new if op.item.art is art]
-        if not self._touched(art):
-            return pairs
-        forms = [(item, espo_form(item.value, art)) for item in self._old if item.art is art]
-        pairs += [(canonical_key(o.value), form) for o, form in forms if form and form != o.value and not self._twice(o)]
+        for key, old in self._old:
+            form = _form(old) if old.art is art else old.value
+            if form != old.value and form not in self._spellings:
+                pairs.append((key, form))
         return pairs
 
     def operations(self) -> list[Operation]:
@@ -126,49 +131,53 @@ class ArrayEdit:
 
     def arrays(self) -> Arrays:
         """The arrays to send; those that nothing touches are None."""
-        return Arrays(self._array(Art.EMAIL), self._array(Art.PHONE))
+        touched = self._touched()
+        emails, phones = (self._array(art) if art in touched else None for art in (Art.EMAIL, Art.PHONE))
+        return Arrays(emails, phones)
 
-    def _touched(self, art: Art) -> bool:
-        touched = any(art in {op.old.art, op.item.art} for op in self._replaced.values())
-        touched = touched or any(op.old.art is art for op in self._removed.values())
-        return touched or any(op.item.art is art for op in self._added.values())
+    def _touched(self) -> list[Art]:
+        """The arrays that something is added to, replaced in or removed from."""
+        touched = {op.item.art for op in self._added.values()} | {op.old.art for op in self._removed.values()}
+        for op in self._replaced.values():
+            touched |= {op.old.art, op.item.art}
+        return [art for art in Art if art in touched]
 
-    def _twice(self, old: EspoItem) -> bool:
-        """Whether this record holds the item in its own spelling and in E.164 as well: two objects that become one."""
-        form = espo_form(old.value, old.art)
-        return form != old.value and form in self._spellings
-
-    def _respelled(self, old: EspoItem) -> EspoItem:
+    def _respelled(self, key: str, old: EspoItem, form: str) -> EspoItem:
         """A national number stored in former times would be refused with the whole array: it goes out in E.164.
 
         That is another object to EspoCRM. If another record holds it, its type and flags are sent.
         """
-        form = espo_form(old.value, old.art) or old.value
-        if form == old.value:
-            return old
-        return replace(self._holders.get(canonical_key(old.value)) or replace(old, value=form), primary=old.primary)
+        return replace(self._holders.get(key) or replace(old, value=form), primary=old.primary)
 
-    def _array(self, art: Art) -> tuple[EspoItem, ...] | None:
-        if not self._touched(art):
-            return None
+    def _array(self, art: Art) -> tuple[EspoItem, ...]:
         items: list[EspoItem] = []
         heir = ""
-        for old in self._old:
-            key = canonical_key(old.value)
+        for key, old in self._old:
             swap = self._replaced.get(key)
             if swap is not None and swap.item.art is art:
                 items.append(replace(swap.item, primary=old.primary and old.art is art))
-            elif old.art is art and swap is None and key not in self._removed:
-                if not self._twice(old):
-                    items.append(self._respelled(old))
-                elif old.primary:
-                    heir = key
-            elif old.art is art and old.primary and key in self._removed:
-                # Where its changed value was there already, that one takes over.
-                successor = self._removed[key].entry
-                heir = successor.key if successor is not None else ""
+            elif old.art is not art:
+                continue
+            elif key in self._removed:
+                if old.primary:
+                    # Where its changed value was there already, that one takes over.
+                    successor = self._removed[key].entry
+                    heir = successor.key if successor is not None else ""
+            elif swap is not None:
+                continue  # its new value belongs to the other array
+            elif (form := _form(old)) == old.value:
+                items.append(old)
+            elif form not in self._spellings:
+                items.append(self._respelled(key, old, form))
+            elif old.primary:
+                heir = key  # stands there in E.164 as well: two objects that become one
         items += [op.item for op in self._added.values() if op.item.art is art]
         return _one_primary(_each_once(items), heir)
+
+
+def _form(item: EspoItem) -> str:
+    """How an item of the array is sent: as EspoCRM takes it, or as it is where EspoCRM takes it in no form."""
+    return espo_form(item.value, item.art) or item.value
 
 
 def _each_once(items: list[EspoItem]) -> list[EspoItem]:

@@ -13,6 +13,7 @@ EspoCRM's items have no ids, so who belongs to whom is found by value, with mult
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from services.frozen import frozen_value
@@ -65,23 +66,38 @@ class _Items:
         self.all = record.emails + record.phones
         self.keys = [canonical_key(item.value) for item in self.all]
         self._at: dict[str, list[int]] = {}
-        self._spelt: dict[str, list[int]] = {}
-        self._free: dict[tuple[Art, str], list[int]] = {}
-        for position, (item, key) in enumerate(zip(self.all, self.keys, strict=True)):
+        for position, key in enumerate(self.keys):
             self._at.setdefault(key, []).append(position)
-            self._spelt.setdefault(item.value, []).append(position)
-            self._free.setdefault((item.art, item.type), []).append(position)
-        for positions in self._free.values():
-            positions.reverse()
-        self.claimed: set[int] = set()
-        self._held: set[int] = set()
+        self._claimed: set[int] = set()
+        self._held: set[str] = set()
+        """Keys that were claimed."""
+
+    @cached_property
+    def _spelt(self) -> dict[str, list[int]]:
+        """Positions by the value as EspoCRM spells it."""
+        spelt: dict[str, list[int]] = {}
+        for position, item in enumerate(self.all):
+            spelt.setdefault(item.value, []).append(position)
+        return spelt
+
+    @cached_property
+    def _free(self) -> dict[tuple[Art, str], list[int]]:
+        """Positions by array and type, the first one last. Those that were claimed since are taken off when they come up."""
+        free: dict[tuple[Art, str], list[int]] = {}
+        for position in reversed(range(len(self.all))):
+            item = self.all[position]
+            free.setdefault((item.art, item.type), []).append(position)
+        return free
 
     def claim(self, key: str) -> EspoItem | None:
         """Claims every item with this key (there should be one) and gives the first."""
-        positions = self._at.get(key, [])
-        self.claimed.update(positions)
-        self._held.update(positions)
-        return self.all[positions[0]] if positions else None
+        positions = self._at.get(key)
+        if positions is None:
+            return None
+        if key not in self._held:
+            self._held.add(key)
+            self._claimed.update(positions)
+        return self.all[positions[0]]
 
     def claim_base(self, subject: Entry | Gone) -> EspoItem | None:
         """Claims the item that holds the base, also where a new normaliser no longer sees the two as equal."""
@@ -94,8 +110,8 @@ class _Items:
         ):
             return found
         for position in self._spelt.get(subject.stored.espo_value, ()):
-            if position not in self._held:
-                self.claimed.add(position)
+            if self.keys[position] not in self._held:
+                self._claimed.add(position)
                 return self.all[position]
         return None
 
@@ -104,13 +120,13 @@ class _Items:
         firsts = []
         # Items of one type fit alike, so the first unclaimed one of each type stands for them all.
         for (of, _), positions in self._free.items():
-            while positions and positions[-1] in self.claimed:
+            while positions and positions[-1] in self._claimed:
                 positions.pop()
             if of is art and positions and any(type_fits(kz, self.all[positions[-1]]) for kz in kinds):
                 firsts.append(positions[-1])
         return min(firsts, default=None)
 
-    def take_partner(self, group: list[Entry | Gone], withheld: frozenset[str], entered: frozenset[str]) -> EspoItem | None:
+    def take_partner(self, group: list[Entry | Gone], withheld: frozenset[str], entered: set[str]) -> EspoItem | None:
         """The first unclaimed item of the group's array whose type fits one of the group.
 
         None for a removal that waits for its release, or that was undone (`withheld`): a value that comes in meanwhile is a
@@ -126,17 +142,18 @@ class _Items:
             if item is not None:
                 return item
         first = group[0]
-        if first.base_key in withheld:
+        if first.base_key in withheld or len(self._claimed) == len(self.all):
             return None
         position = self._first_free(art_of(first.base or "", first.kz), {subject.kz for subject in group})
         if position is None:
             return None
-        self.claimed.add(position)
+        self._claimed.add(position)
         return self.all[position]
 
     def unclaimed(self) -> list[EspoItem]:
         """What nobody claimed, each key once, in order of the arrays."""
-        rest = {self.keys[p]: item for p, item in reversed(list(enumerate(self.all))) if p not in self.claimed}
+        last_first = (position for position in reversed(range(len(self.all))) if position not in self._claimed)
+        rest = {self.keys[position]: self.all[position] for position in last_first}
         return list(reversed(rest.values()))
 
 
@@ -179,20 +196,32 @@ def _based_lines(
         if item is None:
             vanished.setdefault(subject.base_key, []).append(subject)
             continue
-        row = look_up(BaseIs.VALUE, state, espo if item is not None else EspoIs.MISSING)
+        row = look_up(BaseIs.VALUE, state, espo)
         lines[subject.id] = Line(row, row.number, subject, item)
-    entered = newcomers | {s.key for s in subjects if isinstance(s, Entry) and s.changed and not s.blank}
-    # What an interrupted run had given to one group is not free for another.
-    begun = [group for group in vanished.values() if any(isinstance(s, Entry) and s.intended for s in group)]
-    for group in [*begun, *(other for other in vanished.values() if other not in begun)]:
-        partner = items.take_partner(group, withheld, frozenset(entered))
-        # The changed value lands in an entry that still holds the old one; beside it an emptied entry is simply emptied.
-        lands = any(_advoware_state(subject) is AdvowareIs.SAME for subject in group)
-        for subject in group:
-            emptied = lands and _advoware_state(subject) is AdvowareIs.MISSING
-            espo = EspoIs.MISSING if partner is None or emptied else EspoIs.CHANGED
-            row = look_up(BaseIs.VALUE, _advoware_state(subject), espo)
-            lines[subject.id] = Line(row, row.number, subject, None, partner)
+    if vanished:
+        entered = newcomers | {s.key for s in subjects if isinstance(s, Entry) and s.changed and not s.blank}
+        # What an interrupted run had given to one group is not free for another.
+        for group in sorted(vanished.values(), key=_begun, reverse=True):
+            lines |= _vanished_lines(group, items.take_partner(group, withheld, entered))
+    return lines
+
+
+def _begun(group: list[Entry | Gone]) -> bool:
+    """Whether an interrupted run was about to write e' into one of the group."""
+    return any(isinstance(subject, Entry) and subject.intended for subject in group)
+
+
+def _vanished_lines(group: list[Entry | Gone], partner: EspoItem | None) -> dict[int, Line]:
+    """Lines of a group whose base vanished from EspoCRM, by entry id. `partner`: its changed value e'."""
+    lines: dict[int, Line] = {}
+    states = [_advoware_state(subject) for subject in group]
+    # The changed value lands in an entry that still holds the old one; beside it an emptied entry is simply emptied.
+    lands = AdvowareIs.SAME in states
+    for subject, state in zip(group, states, strict=True):
+        emptied = lands and state is AdvowareIs.MISSING
+        espo = EspoIs.MISSING if partner is None or emptied else EspoIs.CHANGED
+        row = look_up(BaseIs.VALUE, state, espo)
+        lines[subject.id] = Line(row, row.number, subject, None, partner)
     return lines
 
 
@@ -241,7 +270,7 @@ def compare(beteiligter: Beteiligter, record: EspoRecord, view: BaseView) -> Com
     found: dict[int, Line | None] = {**baseless, **_based_lines(based, items, newcomers, view.withheld | view.left_apart)}
     lines = []
     held = {entry.key for entry in synced if not entry.blank}
-    for _, line in sorted(found.items()):
+    for line in (found[entry_id] for entry_id in sorted(found)):
         fresh = line is not None and isinstance(line.subject, Entry) and line.subject.fresh
         kept = _without_deletion(line, held) if line is not None and fresh else line
         if kept is not None:

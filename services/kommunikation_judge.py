@@ -38,8 +38,8 @@ class Fate(Enum):
 class Judge:
     """Judges every line once.
 
-    `live`: entries with a value; `by_key`: the same by canonical key; `removals`, `linked`: different values the valve
-    counted.
+    `fates`: what becomes of each; `going`: the lines to be carried out; `live`: entries with a value; `by_key`: the same by
+    canonical key; `removals`, `linked`: different values the valve counted.
     """
 
     def __init__(self, comparison: Comparison, view: BaseView, rules: Rules, answers: Answers) -> None:
@@ -53,41 +53,44 @@ class Judge:
         self.pending: list[Finding] = []
         self.valve: list[Finding] = []
         self.removals = self.linked = 0
-        self.fates = self._judge()
+        self.fates: list[tuple[Line, Fate]] = []
+        self.going: list[Line] = []
+        self._staying_behind: list[tuple[Line, Fate]] = []
+        self._judge()
 
-    def _judge(self) -> dict[int, Fate]:
+    def _judge(self) -> None:
         withheld = self._withheld()
-        fates = {}
         for line in self.lines:
-            reason = self.refusal(line) if line.row.number in SENDING_ROWS else None
-            if line.row.act is Act.CONFLICT:
-                self._list_conflict(line)
-            if reason is not None:
-                self.held_back.append(finding("held", line, reason, value=value_of(line.subject)))
-            refused = None if line.partner is None else self.advoware_refusal(line.partner)
-            if line.partner is not None and refused is not None:
-                name = f"held:{calculate_hash(line.partner.value)}"
-                self.held_back.append(finding(name, line, refused, value=line.partner.value))
-                reason = reason or refused
-            if self._undone_removal(line) and line.subject is not None:
-                reason = UNDONE
-                self.held_back.append(finding("undone", line, UNDONE, value=line.subject.base or ""))
-            if id(line) in withheld:
-                fate = Fate.WITHHELD
-                self.valve.append(finding("valve", line, WITHHELD, value=value_of(line.subject)))
-            elif reason is not None and line.row.act is not Act.CONFLICT:
-                fate = Fate.HELD_BACK
-            elif not self.rules.direction.allows(line.row.direction) and not self._only_bookkeeping(line):
-                fate = Fate.PENDING
-                self.leave(line, line.row.direction)
+            fate = self._fate(line, withheld=id(line) in withheld)
+            self.fates.append((line, fate))
+            if fate is Fate.GO:
+                self.going.append(line)
             else:
-                fate = Fate.GO
-            fates[id(line)] = fate
-        return fates
+                self._staying_behind.append((line, fate))
 
-    def going(self) -> list[Line]:
-        """The lines to be carried out."""
-        return [line for line in self.lines if self.fates[id(line)] is Fate.GO]
+    def _fate(self, line: Line, *, withheld: bool) -> Fate:
+        """What becomes of a line; lists what people should know of it."""
+        reason = self.refusal(line) if line.row.number in SENDING_ROWS else None
+        if line.row.act is Act.CONFLICT:
+            self._list_conflict(line)
+        if reason is not None:
+            self.held_back.append(finding("held", line, reason, value=value_of(line.subject)))
+        if line.partner is not None and (refused := self.advoware_refusal(line.partner)) is not None:
+            name = f"held:{calculate_hash(line.partner.value)}"
+            self.held_back.append(finding(name, line, refused, value=line.partner.value))
+            reason = reason or refused
+        if self._undone_removal(line) and line.subject is not None:
+            reason = UNDONE
+            self.held_back.append(finding("undone", line, UNDONE, value=line.subject.base or ""))
+        if withheld:
+            self.valve.append(finding("valve", line, WITHHELD, value=value_of(line.subject)))
+            return Fate.WITHHELD
+        if reason is not None and line.row.act is not Act.CONFLICT:
+            return Fate.HELD_BACK
+        if not self.rules.direction.allows(line.row.direction) and not self._only_bookkeeping(line):
+            self.leave(line, line.row.direction)
+            return Fate.PENDING
+        return Fate.GO
 
     def needs_second_reading(self) -> bool:
         """Whether something is decided by what is not there, be it only what is remembered: both sides are read again first.
@@ -96,28 +99,28 @@ class Judge:
         lost the old value.
         """
 
-        def rests_on_absence(line: Line) -> bool:
-            fate, subject = self.fates[id(line)], line.subject
-            if fate is Fate.GO:
-                return line.row.second_reading
+        def rests_on_absence(line: Line, fate: Fate) -> bool:
+            subject = line.subject
             if fate is Fate.WITHHELD:
                 return line.row.second_reading and (subject is None or subject.base_key not in self.view.withheld)
             return line.row.act is Act.ADD_CHANGED
 
-        return any(rests_on_absence(line) for line in self.lines)
+        return any(line.row.second_reading for line in self.going) or any(
+            rests_on_absence(line, fate) for line, fate in self._staying_behind
+        )
 
     def landing(self) -> set[int]:
         """Changed values (ids of items) that rows 3 and 10 write into an entry, in this run or one of the other direction.
 
         A conflict or a deleted entry beside them need not bring these to Advoware again.
         """
-        writing = (line for line in self.lines if line.row.act in {Act.WRITE_ENTRY, Act.REWRITE_ENTRY})
-        return {id(line.partner) for line in writing if self.fates[id(line)] in {Fate.GO, Fate.PENDING}}
+        pending = (line for line, fate in self._staying_behind if fate is Fate.PENDING)
+        return {id(line.partner) for line in (*self.going, *pending) if line.row.number in {3, 10}}
 
     def withheld(self) -> frozenset[str]:
         """Keys of what the valve keeps."""
-        kept = (line for line in self.lines if self.fates[id(line)] is Fate.WITHHELD)
-        return frozenset(line.subject.base_key for line in kept if line.subject is not None)
+        kept = (line.subject for line, fate in self._staying_behind if fate is Fate.WITHHELD)
+        return frozenset(subject.base_key for subject in kept if subject is not None)
 
     def leave(self, line: Line, direction: Direction | None) -> None:
         """Lists what belongs to the other direction."""
@@ -188,12 +191,10 @@ class Judge:
         """Keys that must stay in EspoCRM: what a live entry holds, and what a change not carried out still needs."""
         # What an undo has put back there stays, also where an entry changes away from it.
         stays = set(self.by_key) | {name[2:] for name in self.view.undone if name.startswith("a:")}
-        for line in self.lines:
-            waits = line.row.number in {4, 8, 11} and self.fates[id(line)] is not Fate.GO
-            # `saved`: an emptied entry gets its value back, so no entry that changed away from it may take it along.
-            if line.subject is not None and (waits or line.saved):
-                stays.add(line.subject.base_key)
-        return stays
+        waiting = [line for line, _ in self._staying_behind if line.row.number in {4, 8, 11}]
+        # An emptied entry gets its value back, so no entry that changed away from it may take it along.
+        saved = [line for line in self.lines if line.saved]
+        return stays | {line.subject.base_key for line in (*waiting, *saved) if line.subject is not None}
 
     def _list_conflict(self, line: Line) -> None:
         entry, partner = line.entry, line.partner

@@ -73,7 +73,7 @@ def make_plan(beteiligter: Beteiligter, record: EspoRecord, view: BaseView, rule
     rows.make()
     return Plan(
         comparison=comparison,
-        fates=tuple((line, judge.fates[id(line)]) for line in comparison.lines),
+        fates=tuple(judge.fates),
         operations=rows.operations(),
         arrays=rows.edit.arrays(),
         conflicts=tuple(judge.conflicts),

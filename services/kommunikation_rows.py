@@ -42,7 +42,7 @@ class Rows:
         stays = self.judge.staying()
         self.placed |= self.judge.landing()
         # Replacements come first: they keep an item's place before anything new asks for room or removes that item.
-        for line in sorted(self.judge.going(), key=lambda ln: ln.row.act is not Act.REPLACE_ITEM):
+        for line in sorted(self.judge.going, key=lambda ln: ln.row.act is not Act.REPLACE_ITEM):
             getattr(self, f"_row_{line.row.number}")(line, stays)
         self._too_many()
         self.types.keep()
@@ -53,13 +53,10 @@ class Rows:
 
     def questions(self) -> dict[Art, tuple[tuple[str, str], ...]]:
         """What EspoCRM has to be asked about before the plan can be carried out."""
-        questions: dict[Art, tuple[tuple[str, str], ...]] = {}
-        for art, pairs in self.edit.questions().items():
-            asked = tuple(self.types.asked.items()) if art is Art.PHONE else ()
-            new = tuple(dict.fromkeys(pairs + asked))
-            if new:
-                questions[art] = new
-        return questions
+        questions = self.edit.questions()
+        if self.types.asked:
+            questions[Art.PHONE] = (*questions.get(Art.PHONE, ()), *self.types.asked.items())
+        return {art: tuple(dict.fromkeys(pairs)) for art, pairs in questions.items() if pairs}
 
     def _mark(self, line: Line, *, present: Iterable[str] = (), absent: Iterable[str] = (), kz: int | None = None) -> None:
         entry = line.entry

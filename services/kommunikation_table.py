@@ -19,7 +19,7 @@ class Direction(Enum):
 
     def allows(self, other: Direction | None) -> bool:
         """Whether this run carries out what belongs to `other` (None: bookkeeping)."""
-        return other is None or self in {Direction.BOTH, other}
+        return other is None or self is Direction.BOTH or self is other
 
 
 class ConflictPolicy(Enum):
@@ -30,7 +30,13 @@ class ConflictPolicy(Enum):
     ADVOWARE_WINS = "advoware_wins"
 
 
-class BaseIs(Enum):
+class State(Enum):
+    """A part of what a row is looked up by: its members hash as objects do, where Enum hashes their names by a call."""
+
+    __hash__ = object.__hash__
+
+
+class BaseIs(State):
     """State of the base."""
 
     VALUE = "b"
@@ -38,7 +44,7 @@ class BaseIs(Enum):
     SLOT = "slot"
 
 
-class AdvowareIs(Enum):
+class AdvowareIs(State):
     """State of the Advoware entry, against the base."""
 
     SAME = "b"
@@ -48,7 +54,7 @@ class AdvowareIs(Enum):
     GONE = "gone"
 
 
-class EspoIs(Enum):
+class EspoIs(State):
     """State of EspoCRM, against base and Advoware."""
 
     SAME = "b"
