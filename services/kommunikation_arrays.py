@@ -43,7 +43,7 @@ class ArrayEdit:
         art = art_of(entry.tlf, entry.kz)
         holder = self._holders.get(entry.key)
         if holder is not None:
-            return replace(holder, primary=False)
+            return _with_primary(holder, primary=False)
         item_type = old.type if old is not None and old.art is art else espo_type_for(entry.kz, art)
         opt_out = old.opt_out if old is not None else False
         return EspoItem(art, espo_form(entry.tlf, art) or "", item_type, opt_out=opt_out)
@@ -94,18 +94,19 @@ class ArrayEdit:
 
     def drop_surplus(self) -> frozenset[str]:
         """Drops what EspoCRM has no room for, values that come from its other array last, and gives the keys."""
-        if not (self._added or self._replaced):
-            return frozenset()
         dropped: list[str] = []
         for art in (Art.EMAIL, Art.PHONE, Art.EMAIL):  # what is dropped from the phones may come back to the e-mails
-            room = max(0, MAX_ITEMS - self._kept(art))
             crossing = {key: op for key, op in self._replaced.items() if op.old.art is not art and op.item.art is art}
+            added = [key for key, op in self._added.items() if op.item.art is art]
+            if not (crossing or added):
+                continue
+            room = max(0, MAX_ITEMS - self._kept(art))
             for old_key, crossed in list(crossing.items())[room:]:
                 del self._replaced[old_key]
                 self._replacing.discard(crossed.key)
                 dropped.append(crossed.key)
             room = max(0, room - len(crossing))
-            for key in [key for key, op in self._added.items() if op.item.art is art][room:]:
+            for key in added[room:]:
                 del self._added[key]
                 dropped.append(key)
         return frozenset(dropped)
@@ -155,7 +156,7 @@ class ArrayEdit:
         for key, old in self._old:
             swap = self._replaced.get(key)
             if swap is not None and swap.item.art is art:
-                items.append(replace(swap.item, primary=old.primary and old.art is art))
+                items.append(_with_primary(swap.item, primary=old.primary and old.art is art))
             elif old.art is not art:
                 continue
             elif key in self._removed:
@@ -187,7 +188,7 @@ def _each_once(items: list[EspoItem]) -> list[EspoItem]:
         key = canonical_key(item.value)
         first = once.setdefault(key, item)
         if item.primary and not first.primary:
-            once[key] = replace(first, primary=True)
+            once[key] = _with_primary(first, primary=True)
     return list(once.values())
 
 
@@ -196,6 +197,8 @@ def _one_primary(items: list[EspoItem], heir: str) -> tuple[EspoItem, ...]:
     chosen = next((n for n, item in enumerate(items) if item.primary), None)
     if chosen is None:
         chosen = next((n for n, item in enumerate(items) if canonical_key(item.value) == heir), 0)
-    return tuple(
-        item if item.primary == (n == chosen) else replace(item, primary=n == chosen) for n, item in enumerate(items)
-    )
+    return tuple(_with_primary(item, primary=n == chosen) for n, item in enumerate(items))
+
+
+def _with_primary(item: EspoItem, *, primary: bool) -> EspoItem:
+    return item if item.primary == primary else replace(item, primary=primary)

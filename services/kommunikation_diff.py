@@ -82,12 +82,15 @@ class _Items:
 
     @cached_property
     def _free(self) -> dict[tuple[Art, str], list[int]]:
-        """Positions by array and type, the first one last. Those that were claimed since are taken off when they come up."""
+        """Unclaimed positions by array and type, the first one last. What is claimed later is taken off when it comes up."""
         free: dict[tuple[Art, str], list[int]] = {}
-        for position in reversed(range(len(self.all))):
+        for position in self._unclaimed_from_the_end():
             item = self.all[position]
             free.setdefault((item.art, item.type), []).append(position)
         return free
+
+    def _unclaimed_from_the_end(self) -> list[int]:
+        return [position for position in range(len(self.all) - 1, -1, -1) if position not in self._claimed]
 
     def claim(self, key: str) -> EspoItem | None:
         """Claims every item with this key (there should be one) and gives the first."""
@@ -152,8 +155,7 @@ class _Items:
 
     def unclaimed(self) -> list[EspoItem]:
         """What nobody claimed, each key once, in order of the arrays."""
-        last_first = (position for position in reversed(range(len(self.all))) if position not in self._claimed)
-        rest = {self.keys[position]: self.all[position] for position in last_first}
+        rest = {self.keys[position]: self.all[position] for position in self._unclaimed_from_the_end()}
         return list(reversed(rest.values()))
 
 

@@ -242,6 +242,10 @@ class Kind:
         return self.level >= KindLevel.PATTERN
 
 
+_KIND_OF_ANSWER = {int(kz): Kind(int(kz), KindLevel.ANSWER) for kz in KINDS}
+_KIND_OF_MARKER = {int(kz): Kind(int(kz), KindLevel.MARKER) for kz in KINDS}
+
+
 def detect_kind(
     tlf: str | None, komm_kz: int, marker_kz: int | None, top_level: Mapping[str, str], known_kz: int | None = None
 ) -> Kind:
@@ -263,11 +267,9 @@ def kind_of(
     tlf: str | None, komm_kz: int, marker_kz: int | None, members: Mapping[str, int], known_kz: int | None = None
 ) -> Kind:
     """`detect_kind` for one of many entries. `members`: of `kinds_of_members`, worked out once for all of them."""
-    if komm_kz in KINDS:
-        return Kind(komm_kz, KindLevel.ANSWER)
-    remembered = marker_kz or known_kz
-    if remembered in KINDS:
-        return Kind(int(remembered or 0), KindLevel.MARKER)
+    known = _KIND_OF_ANSWER.get(komm_kz) or _KIND_OF_MARKER.get(marker_kz or known_kz or 0)
+    if known is not None:
+        return known
     if tlf is None or not tlf.strip():
         return Kind(KommKz.TEL_GESCH, KindLevel.DEFAULT)
     above = members.get(canonical_key(tlf)) if members else None
