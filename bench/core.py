@@ -22,6 +22,7 @@ from services.kommunikation_mapper import (
 from services.kommunikation_plan import Answers, Rules, make_plan
 from services.kommunikation_types import Art, Base, Beteiligter, EspoItem, EspoRecord, Kommunikation
 from services.secrecy import Wert
+from services.step_work import FEW_COLLECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,7 @@ def _sides(size: int, kind: str) -> tuple[Beteiligter, EspoRecord]:
 
 def run(*, quick: bool) -> list[Result]:
     """Every kind of record at every size; `quick` up to 1,000 entries."""
-    return [measure([size for size in SIZES if size <= (1000 if quick else 10000)], rounds=5 if quick else 15)]
+    return [measure([size for size in SIZES if size <= (1000 if quick else 10000)], rounds=20 if quick else 200)]
 
 
 def measure(sizes: list[int], rounds: int) -> Result:
@@ -115,6 +116,8 @@ def _milliseconds(works: list[Callable[[], object]], sizes: list[int], rounds: i
     small = [work for work, size in zip(timed, sizes, strict=True) if size < _LARGE]
     large = [work for work, size in zip(timed, sizes, strict=True) if size >= _LARGE]
     found: list[list[float]] = [[] for _ in timed]
+    usual = gc.get_threshold()
+    gc.set_threshold(FEW_COLLECTIONS)  # as in a step
     gc.collect()
     gc.freeze()  # the records made here are none of a step's: the collector would visit all of them with each diff
     for _ in range(_LARGE_ROUNDS):
@@ -122,4 +125,5 @@ def _milliseconds(works: list[Callable[[], object]], sizes: list[int], rounds: i
         for times, more in zip(found, block, strict=True):
             times.extend(more)
     gc.unfreeze()
+    gc.set_threshold(*usual)
     return [median(times) * 1000 for times in found]
