@@ -12,7 +12,10 @@ const LINES = {
   to_advoware: [['shaft', 'M62 8H8'], ['', 'M10 2L3 8l7 6']],
 };
 
+const FLASH_MS = 6000; // record.css
+
 let shown = null;
+let arrived = new Map(); // item -> when it came to look as it does
 
 const sideKey = (side, item) => (side === 'left' ? `a${item.id}` : `e${item.art}${item.value}`);
 const rowKey = ({left, right}) => (left ? sideKey('left', left) : sideKey('right', right));
@@ -40,7 +43,12 @@ function cell(side, item, before) {
   const node = el('div', {className: `cell ${side}`, role: 'group', ariaLabel: title},
     side === 'left' ? advowareItem(item) : espocrmItem(item));
   node.dataset.item = sideKey(side, item);
-  if (before && before.get(node.dataset.item) !== LOOKS[side](item)) node.classList.add('flash');
+  if (before && before.get(node.dataset.item) !== LOOKS[side](item)) arrived.set(node.dataset.item, performance.now());
+  const ago = performance.now() - (arrived.get(node.dataset.item) ?? -FLASH_MS);
+  if (ago < FLASH_MS) { // a row that is drawn anew meanwhile, for its marker say, goes on where it was
+    node.classList.add('flash');
+    node.style.animationDelay = `-${ago}ms`;
+  }
   return node;
 }
 
@@ -81,7 +89,10 @@ export function show(record) {
   const same = shown?.key === record.key;
   const before = same ? looksOf(shown) : null;
   const resume = focused();
-  if (!same) close();
+  if (!same) {
+    close();
+    arrived = new Map();
+  }
   know(record);
   $('name').replaceChildren(...head(record));
   $('left-count').textContent = record.advoware ? count(record.rows, 'left') : '';

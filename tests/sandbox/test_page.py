@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from services.kommunikation_mapper import make_marker
 from tests.sandbox.conftest import Person, left, make_person, right
 from tests.support.browser import barriers
 
@@ -122,6 +123,11 @@ def test_an_edit_made_elsewhere_appears_at_once_and_is_marked(page: Page, person
     expect(page.locator(".cell.right.flash .value")).to_have_text("+49511123400")
     expect(page.locator(".cell.left.flash")).to_have_count(0)
     expect(page.locator("#said")).to_have_text("EspoCRM hat sich geändert.")
+    # The marker, which the sync writes right after, draws the row anew.
+    (komm_id,) = [entry["id"] for entry in person.entries() if entry["tlf"] == "0511 123400"]
+    person.change(komm_id, bemerkung=make_marker("0511 123400", 1))
+    expect(page.locator(".cell.left").filter(has_text="0511 123400").get_by_text("verknüpft")).to_be_visible()
+    expect(page.locator(".cell.right.flash .value")).to_have_text("+49511123400", timeout=1000)
 
 
 def test_the_page_asks_for_nothing_while_nothing_changes(page: Page) -> None:
