@@ -29,7 +29,7 @@ def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None], *, give_
     """
     watcher = stack.watch_status()
     seen: tuple[object, ...] = ()
-    last = ""
+    last, done = "", 0
     moved = shown = time.monotonic()
     try:
         while True:
@@ -41,16 +41,18 @@ def wait_for_pass(stack: Stack, before: int, alive: Callable[[], None], *, give_
             marks = (status.get("pass_number"), status.get("records_done"), status.get("pass_writes"))
             if marks != seen:
                 seen, moved = marks, now
+            # A record that has more to do counts as open once more: a person is told how far it has got at most.
+            done = max(done, status.get("records_done", 0))
             if status.get("first_pass_done") and int(status.get("pass_number", 0)) > before:
                 return status
             if now - moved > _STALLED_SECONDS:
-                problem = f"The first sync does not get on ({_where(status)}); see {stack.runtime / 'logs'}."
+                problem = f"The first sync does not get on ({_where(status, done)}); see {stack.runtime / 'logs'}."
                 if give_up:
                     raise CannotRunError(problem)
                 say(f"  -- {problem}")
                 moved = now
-            if _where(status) != last and now - shown >= 1:
-                shown, last = now, _where(status)
+            if _where(status, done) != last and now - shown >= 1:
+                shown, last = now, _where(status, done)
                 progress(last)
             time.sleep(0.2)
     finally:
@@ -78,10 +80,10 @@ def show(status: dict[str, Any]) -> None:
     say()
 
 
-def _where(status: dict[str, Any]) -> str:
+def _where(status: dict[str, Any], done: int) -> str:
     if not status.get("records_total"):
         return "waiting for the first tick of reconcile"
-    return f"{status['records_done']} of {status['records_total']} records, {status['pass_writes']} writes"
+    return f"{done} of {status['records_total']} records, {status['pass_writes']} writes"
 
 
 def _last_line(watcher: Child) -> dict[str, Any]:
