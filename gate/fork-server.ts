@@ -27,6 +27,7 @@ export function startForkServer(): void {
 function run(path: string, pause: number): void {
   const started = Date.now()
   const server = spawn(PYTHON, ['-m', 'services.fork_server', path], { stdio: ['pipe', 'ignore', 'inherit'] })
+  server.stdin?.on('error', () => undefined) // its end is told below; unheard, this would end Motia
   let over = false
   const again = (cause: string) => {
     if (over) return
