@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.launch.places import ROOT, RUNTIME
+from services.step_work import FEW_COLLECTIONS
 
 NAMES = ("requests", "core", "reconcile", "steps", "latency", "burst", "instances", "memory", "peer")
 
@@ -48,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _arguments(argv)
     # Where it is set, every process compiles our modules anew, and that would be measured: a usual machine keeps them.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    gc.set_threshold(FEW_COLLECTIONS)  # as in the steps, whose work some benches do in this process
     report: dict[str, Any] = {"machine": machine(), "commit": _commit(), "date": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
     report |= {"quick": arguments.quick, "benches": []}
     cores, memory, python = report["machine"].values()

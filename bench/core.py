@@ -22,7 +22,6 @@ from services.kommunikation_mapper import (
 from services.kommunikation_plan import Answers, Rules, make_plan
 from services.kommunikation_types import Art, Base, Beteiligter, EspoItem, EspoRecord, Kommunikation
 from services.secrecy import Wert
-from services.step_work import FEW_COLLECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,8 +115,6 @@ def _milliseconds(works: list[Callable[[], object]], sizes: list[int], rounds: i
     small = [work for work, size in zip(timed, sizes, strict=True) if size < _LARGE]
     large = [work for work, size in zip(timed, sizes, strict=True) if size >= _LARGE]
     found: list[list[float]] = [[] for _ in timed]
-    usual = gc.get_threshold()
-    gc.set_threshold(FEW_COLLECTIONS)  # as in a step
     gc.collect()
     gc.freeze()  # the records made here are none of a step's: the collector would visit all of them with each diff
     for _ in range(_LARGE_ROUNDS):
@@ -125,5 +122,4 @@ def _milliseconds(works: list[Callable[[], object]], sizes: list[int], rounds: i
         for times, more in zip(found, block, strict=True):
             times.extend(more)
     gc.unfreeze()
-    gc.set_threshold(*usual)
     return [median(times) * 1000 for times in found]
