@@ -33,7 +33,7 @@ KINDS = ("unchanged", "changed", "first sync", "removed", "one number")
 LIMIT_MS, LIMIT_AT = 1.0, 20
 EXPONENT = 1.1
 _MAIL, _PHONE = 4, 1  # kommKz MailGesch, TelGesch
-_LARGE, _LARGE_ROUNDS = 1000, 3  # from here on three rounds say enough
+_LARGE, _LARGE_ROUNDS = 1000, 9  # from here on nine rounds say enough
 
 
 class Case:

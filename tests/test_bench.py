@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 import json
 from typing import TYPE_CHECKING
 
@@ -89,3 +90,16 @@ def test_a_run_leaves_its_figures_in_a_file(tmp_path: Path, capsys: pytest.Captu
     assert {"machine", "commit", "date", "benches"} <= set(told)
     assert told["benches"][0]["figures"][0]["name"] == "unchanged, 1 entries"
     assert "| unchanged, 1 entries" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", core.KINDS)
+def test_a_diff_makes_no_more_calls_for_an_entry_of_a_large_record(kind: str) -> None:
+    small, large = (_calls(core.Case(size, kind)) for size in (100, 1000))
+    assert large < 10.2 * small
+
+
+def _calls(case: core.Case) -> int:
+    case.diff()
+    profile = cProfile.Profile()
+    profile.runcall(case.diff)
+    return sum(entry.callcount for entry in profile.getstats())
