@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from services.kommunikation_entry import BaseView, Entry
     from services.kommunikation_ops import Operation
-    from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord
+    from services.kommunikation_types import Beteiligter, EspoItem, EspoRecord, Kommunikation
 
 
 def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) -> dict[int, str | None]:
@@ -23,14 +24,20 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
 
     What it proved it had noted. Where it did not come to that, its announced writes tell: a marker was to be set for a value
     (now EspoCRM holds it: agreed), or an entry was to become a slot after its value had left EspoCRM (now it is not there:
-    agreed on no value).
+    agreed on no value). An entry was emptied, and a person has broken the slot marker that came with it: agreed on no value,
+    too, so what EspoCRM holds now was entered since.
     """
     held = items_by_key(record)
-    live = {raw.id: canonical_key(raw.tlf or "") for raw in beteiligter.kommunikation}
+    now = {raw.id: raw for raw in beteiligter.kommunikation}
+    live = {entry_id: canonical_key(raw.tlf or "") for entry_id, raw in now.items()}
     agreed: dict[int, str | None] = {}
     noted = view.base.agreed if view.base is not None else {}
     for write in view.base.open_writes if view.base is not None else ():
-        if not write.entry_id or write.before_tlf != write.after_tlf or write.entry_id in agreed:
+        if not write.entry_id or write.entry_id in agreed:
+            continue
+        if write.before_tlf != write.after_tlf:
+            if _has_emptied(write, now.get(write.entry_id)):
+                agreed[write.entry_id] = None
             continue
         stored = view.entries.get(write.entry_id)
         marker = parse_remark(write.before_bemerkung, write.before_tlf).marker
@@ -48,22 +55,35 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
     return {**_forgotten(view, beteiligter, held), **noted, **agreed}
 
 
+def _has_emptied(write: OpenWrite, raw: Kommunikation | None) -> bool:
+    """Whether a write that was to empty an entry arrived, where a person has broken the slot marker since.
+
+    Had it not arrived, the entry would have the remark it had, or a marker of its value before a changed text.
+    """
+    if raw is None or write.after_tlf.strip() or (raw.bemerkung or "") == write.before_bemerkung:
+        return False
+    return parse_remark(raw.bemerkung, raw.tlf).marker is None
+
+
 def _forgotten(view: BaseView, beteiligter: Beteiligter, held: Mapping[str, EspoItem]) -> dict[int, str | None]:
     """Values of markers in entries the store has never heard of, which a Redis that lost power has forgotten.
 
-    The entry holds another value now, or none; EspoCRM holds the marker's, and nobody but this entry ever did: not a copied
-    marker, then, but a value that was carried over in the lost second and edited since. (Advoware's id for a new entry.)
+    The entry holds another value now, or none; EspoCRM holds the marker's, and nobody but this entry ever did, nor has it in
+    its marker: not a copied marker, then, but a value that was carried over in the lost second and edited since.
     """
     if view.base is None:
         return {}
     here = {canonical_key(raw.tlf or "") for raw in beteiligter.kommunikation}
     elsewhere = here | view.ids_of.keys() | view.left_apart | {name[2:] for name in view.base.refused}
-    found: dict[int, str | None] = {}
-    for raw in beteiligter.kommunikation:
-        marker = parse_remark(raw.bemerkung, raw.tlf).marker if raw.id not in view.entries else None
-        if marker is not None and marker.base is not None and canonical_key(marker.base) in held.keys() - elsewhere:
-            found[raw.id] = marker.base
-    return found
+    marked = {raw.id: parse_remark(raw.bemerkung, raw.tlf).marker for raw in beteiligter.kommunikation}
+    bases = {entry_id: marker.base for entry_id, marker in marked.items() if marker is not None and marker.base is not None}
+    times = Counter(map(canonical_key, bases.values()))
+    free = held.keys() - elsewhere
+    return {
+        entry_id: base
+        for entry_id, base in bases.items()
+        if entry_id not in view.entries and times[canonical_key(base)] == 1 and canonical_key(base) in free
+    }
 
 
 def agreed_already(entries: Iterable[Entry], record: EspoRecord) -> dict[int, str | None]:

@@ -11,7 +11,7 @@ from services.kommunikation_base import base_after
 from services.kommunikation_interrupted import agreed_before
 from services.kommunikation_mapper import canonical_key, make_hash_marker, make_marker
 from services.kommunikation_ops import SetMarker
-from services.kommunikation_types import BaseEntry, Kommunikation, MarkerForm
+from services.kommunikation_types import BaseEntry, Kommunikation, MarkerForm, OpenWrite
 from tests.core.apply import World, apply, interrupted, run, settle, steps
 from tests.core.builders import NO_STORE, entry, filled, mail, person, phone, record, stored
 
@@ -105,8 +105,18 @@ def test_the_spelling_in_espocrm_is_remembered_for_its_own_value_only() -> None:
         ({}, (entry(1, A),), (A,), False),
         ({"refused": {"a:" + canonical_key(A): 1.0}}, (), (A,), False),
         ({"undone": ("e:" + canonical_key(A),)}, (), (A,), False),
+        ({"entries": stored(e1=(None, 1)).entries}, (entry(1, "", base=A),), (A,), False),
     ],
-    ids=["forgotten", "not in EspoCRM", "of a known entry", "entry known", "held by another entry", "refused", "undone"],
+    ids=[
+        "forgotten",
+        "not in EspoCRM",
+        "of a known entry",
+        "entry known",
+        "held by another entry",
+        "refused",
+        "undone",
+        "in another entry's marker",
+    ],
 )
 def test_a_marker_redis_has_forgotten_counts_where_it_can_be_nobody_elses(
     base: dict[str, Any], others: tuple[Kommunikation, ...], items: tuple[str, ...], now: str, *, believed: bool
@@ -115,3 +125,24 @@ def test_a_marker_redis_has_forgotten_counts_where_it_can_be_nobody_elses(
     here = person(*others, entry(7, now, base=A))
     agreed = agreed_before(view, here, record(*(phone(one, primary=True) for one in items)))
     assert agreed == ({7: A} if believed else {})
+
+
+@pytest.mark.parametrize(
+    ("remark", "typed", "arrived"),
+    [
+        ("[ESPO", "", True),
+        ("Büro", "", True),
+        ("[ESPO", B, True),
+        (make_marker(A, 1), "", False),
+        (make_marker(A, 1) + " Büro", B, False),
+    ],
+    ids=["marker broken", "text in its place", "typed into as well", "emptied by a person", "changed by a person"],
+)
+def test_an_entry_emptied_by_an_interrupted_run_is_empty_whatever_became_of_its_slot_marker(
+    remark: str, typed: str, *, arrived: bool
+) -> None:
+    emptying = OpenWrite(1, 1, A, make_marker(A, 1), "", "[ESPOCRM-SLOT:1]")
+    view = replace(filled(e1=(A, 1)), base=replace(stored(e1=(A, 1)), open_writes=(emptying,)))
+    # The value stands in EspoCRM again: a person has entered it since.
+    agreed = agreed_before(view, person(entry(1, typed, remark=remark)), record(phone(A, primary=True)))
+    assert agreed == ({1: None} if arrived else {})
