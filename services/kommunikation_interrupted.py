@@ -58,9 +58,11 @@ def agreed_before(view: BaseView, beteiligter: Beteiligter, record: EspoRecord) 
 def _has_emptied(write: OpenWrite, raw: Kommunikation | None) -> bool:
     """Whether a write that was to empty an entry arrived, where a person has broken the slot marker since.
 
-    Had it not arrived, the entry would have the remark it had, or a marker of its value before a changed text.
+    Had it not arrived, the entry would have its value, or the remark it had, or a marker of its value before a changed text.
     """
     if raw is None or write.after_tlf.strip() or (raw.bemerkung or "") == write.before_bemerkung:
+        return False
+    if canonical_key(raw.tlf or "") == canonical_key(write.before_tlf):
         return False
     return parse_remark(raw.bemerkung, raw.tlf).marker is None
 

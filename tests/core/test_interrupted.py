@@ -133,10 +133,18 @@ def test_a_marker_redis_has_forgotten_counts_where_it_can_be_nobody_elses(
         ("[ESPO", "", True),
         ("Büro", "", True),
         ("[ESPO", B, True),
+        ("[ESPO", A, False),
         (make_marker(A, 1), "", False),
         (make_marker(A, 1) + " Büro", B, False),
     ],
-    ids=["marker broken", "text in its place", "typed into as well", "emptied by a person", "changed by a person"],
+    ids=[
+        "broken",
+        "text in its place",
+        "typed into as well",
+        "broken but full",
+        "emptied by a person",
+        "changed by a person",
+    ],
 )
 def test_an_entry_emptied_by_an_interrupted_run_is_empty_whatever_became_of_its_slot_marker(
     remark: str, typed: str, *, arrived: bool
