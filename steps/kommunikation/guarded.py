@@ -72,12 +72,13 @@ async def _ask_a_fork(work: Work, args: tuple[Any, ...]) -> dict[str, Any] | Non
         return None
     writer = None
     try:
-        async with asyncio.timeout(_FORK_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(path)
-            there = await reader.read(1) == b"\n"
-        return await _exchange(reader, writer, {"work": work, "args": args}) if there else None
-    except OSError:  # a TimeoutError, too
-        return None
+        there = b""
+        with contextlib.suppress(OSError):  # a TimeoutError, too
+            async with asyncio.timeout(_FORK_SECONDS):
+                reader, writer = await asyncio.open_unix_connection(path)
+                there = await reader.read(1)
+        # From here on something is asked: whatever happens now must not lead to doing it once more.
+        return await _exchange(reader, writer, {"work": work, "args": args}) if writer and there == b"\n" else None
     finally:
         if writer is not None:
             writer.close()
