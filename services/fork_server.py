@@ -2,8 +2,8 @@
 
 A step is a process of Motia's own, and loading is most of what a short one does (docs/performance.md). So the gate starts
 this one beside Motia (gate/fork-server.ts), and a step lets its work be done by a fork, which begins with everything loaded
-and shares the memory. Each call still has a process of its own of which nothing is left. A step that finds no fork server does
-the work itself, a little later: nothing but time depends on it.
+and shares the memory. Each call still has a process of its own of which nothing is left. A step that finds no fork server
+does the work itself, a little later: nothing but time depends on it.
 
 The exchange, over a Unix socket: the fork says a newline when it is there, the step sends one line of JSON (`work`, `args`),
 and gets one back (`services/step_work.py`). Before the newline nothing has been asked, so a step that is kept waiting
