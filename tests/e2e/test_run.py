@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.conftest import eventually, processes_of
+from tests.support.processes import without_children
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def test_ctrl_c_ends_a_run_without_leaving_a_process(runtime: Path) -> None:
             break
     assert len(addresses) == 3, "the addresses of Workbench, control page and sandbox"
     assert "12 equal" in command_beside(runtime, "status").stdout
-    (launcher,) = running_program(runtime, b"scripts/run.py")
+    launcher = launcher_of(runtime)
     os.kill(launcher, signal.SIGINT)
     assert run.wait(timeout=60) == 0
     eventually(lambda: not processes_of(runtime), 5)
@@ -86,7 +87,7 @@ def test_what_dies_in_a_run_is_started_again(runtime: Path) -> None:
         eventually(lambda program=program: running_program(runtime, program), 30)
     for program in (b"motia/dist/cli.mjs", b"redis-server", b"-msandbox"):
         eventually(lambda program=program: len(running_program(runtime, program)) == 1, 60)
-    (launcher,) = running_program(runtime, b"scripts/run.py")
+    launcher = launcher_of(runtime)
     os.kill(launcher, signal.SIGTERM)
     said = run.communicate(timeout=60)[0]
     assert run.returncode == 0
@@ -105,13 +106,18 @@ def running_program(runtime: Path, program: bytes) -> list[int]:
     return found
 
 
+def launcher_of(runtime: Path) -> int:
+    (launcher,) = without_children(running_program(runtime, b"scripts/run.py"))
+    return launcher
+
+
 def test_a_launcher_that_is_killed_takes_its_children_with_it(runtime: Path) -> None:
     run = start(runtime, ONCE="")
     assert run.stdout is not None
     for line in run.stdout:
         if "ok Motia" in line:
             break
-    (launcher,) = running_program(runtime, b"scripts/run.py")
+    launcher = launcher_of(runtime)
     os.kill(launcher, signal.SIGKILL)
     run.wait(timeout=30)
     eventually(lambda: not processes_of(runtime), 30)
@@ -129,8 +135,7 @@ def test_two_runs_of_one_checkout_do_not_get_in_each_others_way(runtime: Path) -
         assert second.returncode != 0
         assert "runs already" in said
     finally:
-        for pid in running_program(runtime, b"scripts/run.py"):
-            os.kill(pid, signal.SIGTERM)
+        os.kill(launcher_of(runtime), signal.SIGTERM)
         first.communicate(timeout=60)
 
 

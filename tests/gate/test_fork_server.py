@@ -13,22 +13,23 @@ import pytest
 from scripts.launch.processes import session_members
 from scripts.launch.stack import Stack, motia_port
 from tests.gate.conftest import TOKEN, Gate
+from tests.support.processes import without_children
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
 def fork_servers(session: int) -> list[tuple[int, Path]]:
-    """Process id and socket of each."""
-    found = []
+    """Process id and socket of each, without its forks."""
+    found = {}
     for pid in session_members(session):
         try:
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
         if b"services.fork_server" in arguments:
-            found.append((pid, Path(arguments[-2].decode())))
-    return found
+            found[pid] = Path(arguments[-2].decode())
+    return [(pid, found[pid]) for pid in without_children(found)]
 
 
 def eventually(promise: Callable[[], bool], seconds: float = 20) -> None:

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from tests.support.processes import parent_of
+
 _EVERY_SECONDS = 0.003
 _YOUNG_SECONDS = 1.0
 """So long after its first sight a process is looked at each time: it becomes another program by exec."""
@@ -54,9 +56,7 @@ class Watch:
         with contextlib.suppress(OSError):
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
             environment = Path(f"/proc/{pid}/environ").read_bytes()
-            # pid (name) state parent ...; the name may hold spaces and brackets
-            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-            if self._mark in environment or parent in self._ours:
+            if self._mark in environment or parent_of(pid) in self._ours:
                 self._ours.add(pid)
                 self.arguments.add(arguments)
                 self.environments.add(environment)
