@@ -17,6 +17,7 @@ import { LivingCronLock } from './gate/cron-lock.ts'
 import { startForkServer } from './gate/fork-server.ts'
 import { installGate, isOwnPage } from './gate/gate.ts'
 import { readSettings, type Settings } from './gate/settings.ts'
+import { wrapSharedStreamsOnce } from './gate/shared-streams.ts'
 import { GateTally } from './gate/tally.ts'
 import { installWatch } from './gate/watch.ts'
 
@@ -39,7 +40,7 @@ function configure() {
   return defineConfig({
     redis: { useMemoryServer: false, ...redis },
     adapters: { events, cron: new LivingCronLock(redis) },
-    plugins: [observabilityPlugin, statesPlugin, endpointPlugin, logsPlugin, bullmqPlugin],
+    plugins: [wrapSharedStreamsOnce, observabilityPlugin, statesPlugin, endpointPlugin, logsPlugin, bullmqPlugin],
     app: (app) => {
       const redis = events.connection
       const tally = new GateTally(redis)

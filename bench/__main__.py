@@ -17,7 +17,7 @@ from typing import Any
 from scripts.launch.places import ROOT, RUNTIME
 from services.step_work import FEW_COLLECTIONS
 
-NAMES = ("requests", "core", "reconcile", "steps", "latency", "burst", "instances", "memory", "peer")
+NAMES = ("requests", "core", "reconcile", "steps", "latency", "burst", "instances", "memory", "endurance", "peer")
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:

@@ -179,9 +179,19 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
+def _leave_out(file: Path, text: str) -> None:
+    told = file.read_text(encoding="utf-8")
+    if text not in told:
+        raise LookupError(f"{file.name} does not hold what is to be left out.")
+    file.write_text(told.replace(text, ""), encoding="utf-8")
+
+
 @contextmanager
-def live(count: int, *, huge: int = 0) -> Iterator[Live]:
-    """Start everything with so many linked pairs that the base store knows; `huge` as for `fill`."""
+def live(count: int, *, huge: int = 0, as_it_comes: bool = False) -> Iterator[Live]:
+    """Start everything with so many linked pairs that the base store knows; `huge` as for `fill`.
+
+    `as_it_comes`: Motia without `gate/shared-streams.ts`.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="komm-bench-")))
         pairs = fill(folder / "sandbox.db", count, huge=huge)
@@ -195,6 +205,8 @@ def live(count: int, *, huge: int = 0) -> Iterator[Live]:
         port = motia_port()
         made.register_webhooks(f"http://127.0.0.1:{port}", only_here=True)
         project = make_project(folder / "project")
+        if as_it_comes:
+            _leave_out(project / "motia.config.ts", "wrapSharedStreamsOnce, ")
         motia = made.start_motia(port, project=project)
         state = stack.enter_context(closing(RedisState.connect(made.env["REDIS_URL"])))
         client = stack.enter_context(closing(redis.Redis.from_url(made.env["REDIS_URL"], decode_responses=True)))
