@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.figures import Result
-from bench.live import live, until
+from bench.live import live
 
 if TYPE_CHECKING:
     from bench.live import Live

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 CALLS = 40
 AT_MOST = 20
-"""Reads of traces for a webhook and the look that follows. Motia as it comes needs more than 200 after its first 50 calls, and
+"""Reads of traces for a webhook and the look that follows. Motia as it comes needs hundreds for its first ones already, and
 more with each (`python -m bench endurance`)."""
 
 
