@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.advoware_access import SYSTEM, Addresses, TokenSource, complaint, sign
 from services.errors import AuthFailed, InvalidInput, SyncError, Unreachable
-from services.http_client import NOT_JSON, Answer, Call, HttpClient
+from services.http_client import NOT_JSON, Call, HttpClient
 from services.repeat_read import repeat_read
 from services.token_cache import ProcessTokenCache, RedisTokenCache, TokenCache
 
@@ -52,8 +52,7 @@ class AdvowareService:
         what = f"reading Beteiligter {_positive(betnr, 'betNr')}"
 
         def attempt(seconds: float) -> Beteiligter:
-            answer = self._send("GET", f"Beteiligte/{betnr}", what, seconds=seconds)
-            return read_beteiligter(answer.json(), betnr)
+            return read_beteiligter(self._send("GET", f"Beteiligte/{betnr}", what, seconds=seconds), betnr)
 
         return repeat_read(attempt, seconds=self._settings.timeout_seconds)
 
@@ -62,15 +61,14 @@ class AdvowareService:
         from services.advoware_answers import read_entry
 
         what = f"adding a Kommunikation to Beteiligter {_positive(betnr, 'betNr')}"
-        answer = self._send("POST", f"Beteiligte/{betnr}/Kommunikationen", what, body=body)
-        return read_entry(answer.json(), betnr)
+        return read_entry(self._send("POST", f"Beteiligte/{betnr}/Kommunikationen", what, body=body), betnr)
 
     def update_kommunikation(self, betnr: int, komm_id: int, body: KommunikationWrite) -> Kommunikation | None:
         """Change an entry, once. Advoware ignores the kommKz. None where the answer does not show the entry."""
         from services.advoware_answers import read_entry
 
-        answer = self._send("PUT", _entry_path(betnr, komm_id), _entry_text("changing", betnr, komm_id), body=body)
-        return read_entry(answer.json(), betnr, komm_id)
+        payload = self._send("PUT", _entry_path(betnr, komm_id), _entry_text("changing", betnr, komm_id), body=body)
+        return read_entry(payload, betnr, komm_id)
 
     def delete_kommunikation(self, betnr: int, komm_id: int) -> None:
         """Delete an entry. Today's Advoware always refuses: `Forbidden`."""
@@ -88,7 +86,8 @@ class AdvowareService:
         *,
         body: KommunikationWrite | None = None,
         seconds: float | None = None,
-    ) -> Answer:
+    ) -> Any:
+        """Give the answer's JSON, or `NOT_JSON`."""
         headers = {} if body is None else {"Content-Type": "application/json"}
         call = Call(
             method,
@@ -100,16 +99,16 @@ class AdvowareService:
             seconds=seconds,
         )
         token = self._tokens.token()
-        answer, error = self._once(call, token)
+        payload, error = self._once(call, token)
         if isinstance(error, AuthFailed):
             # Refused at the door: nothing was done, so a write may be sent once more as well.
-            answer, error = self._once(call, self._tokens.token(refused=token))
+            payload, error = self._once(call, self._tokens.token(refused=token))
         if error:
             raise error
-        return answer
+        return payload
 
-    def _once(self, call: Call, token: str) -> tuple[Answer, SyncError | None]:
-        """The answer, and the error it stands for. Raised is only what has no answer."""
+    def _once(self, call: Call, token: str) -> tuple[Any, SyncError | None]:
+        """The answer's JSON, and the error the answer stands for. Raised is only what has no answer."""
         try:
             answer = self._http.send(replace(call, headers={**call.headers, "Authorization": f"Bearer {token}"}))
         except Unreachable:
@@ -118,8 +117,8 @@ class AdvowareService:
         payload = answer.json()
         # With a success the known texts count only where no record was answered: a client's remark may hold them.
         if (not answer.ok or payload is NOT_JSON or isinstance(payload, str)) and (error := complaint(answer, call.what)):
-            return answer, error
-        return answer, self._http.error(answer, call)
+            return payload, error
+        return payload, self._http.error(answer, call)
 
 
 def _positive(number: int, name: str) -> int:

@@ -76,8 +76,15 @@ class Batch:
         if not outcomes:
             return []
         work = maker()
-        with self._wired.pool(min(self._wired.workers, len(outcomes))) as pool:
-            list(pool.map(lambda outcome: self._one(outcome, work), outcomes))
+        workers = min(self._wired.workers, len(outcomes))
+        waiting = iter(outcomes)  # of a list, so that several threads may draw from it
+
+        def draw(_: int) -> None:
+            for outcome in waiting:
+                self._one(outcome, work)
+
+        with self._wired.pool(workers) as pool:
+            list(pool.map(draw, range(workers)))
         return outcomes
 
     def look(self, known: Mapping[str, Waiting], *, only_due: bool) -> list[Outcome]:
@@ -188,7 +195,7 @@ class Batch:
                 continue
             if outcome.resting:
                 resting[outcome.espo_id] = Waiting(outcome.token, outcome.rest)
-                counts += run_counts("look", RecordState.EQUAL.value, outcome.seconds)
+                counts.update(run_counts("look", RecordState.EQUAL.value, outcome.seconds))
                 continue
             errors = outcome.result["advoware_to_espocrm"]["errors"] + outcome.result["espocrm_to_advoware"]["errors"]
             if errors:
