@@ -27,7 +27,7 @@ def run(*, quick: bool) -> list[Result]:
         f" to {2 * _BLOCK}. How often it reads a trace must not grow.",
     )
     with live(1) as here:
-        _add(result, here, 200 if quick else 2000, "", at_most=1.05)
+        _add(result, here, 200 if quick else 600, "", at_most=1.05)
     with live(1, as_it_comes=True) as here:
         _add(result, here, 100 if quick else 200, ", Motia as it comes")
     return [result]
