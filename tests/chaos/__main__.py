@@ -19,11 +19,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--calm", action="store_true", help="people edit, but nothing fails")
     parser.add_argument("--keep", type=Path, help="folder for logs and files; default: a temporary one")
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
-        Chaos(options.keep or Path(folder), options.seed, pairs=options.pairs) as chaos,
+        Chaos(options.keep or Path(folder), options.seed, pairs=options.pairs, calm=options.calm) as chaos,
     ):
         outcome = chaos.run(options.seconds)
         failed, evidence = chaos.failed_jobs(), list(chaos.evidence())

@@ -89,12 +89,13 @@ class Outcome:
 class Chaos:
     """One run. `runtime`: where Redis, the sandbox and logs keep their files.
 
-    `reported`: how many of the edits are reported to the webhook for Advoware; the walk finds the others.
+    `reported`: how many of the edits are reported to the webhook for Advoware; the walk finds the others. `calm`: nothing
+    fails, so that both instances live through the whole run.
     """
 
-    def __init__(self, runtime: Path, seed: int, *, pairs: int = 30, reported: float = 0.5) -> None:
+    def __init__(self, runtime: Path, seed: int, *, pairs: int = 30, reported: float = 0.5, calm: bool = False) -> None:
         self._random = random.Random(seed)  # noqa: S311 - choices, no secrets
-        self._pairs, self._reported = pairs, reported
+        self._pairs, self._reported, self._calm = pairs, reported, calm
         self._advoware_port, self._espocrm_port = free_port(), free_port()
         self.stack = Stack(sandbox_env(self._advoware_port, self._espocrm_port), runtime=runtime)
         self.stack.env |= {
@@ -166,7 +167,8 @@ class Chaos:
             edited = self.people.edit()
             if edited is not None and self._random.random() < self._reported:
                 self._report(edited)
-            self.blows.strike()
+            if not self._calm:
+                self.blows.strike()
             self.instances.keep_alive()
             time.sleep(self._random.uniform(0.02, 0.2))
 
