@@ -143,7 +143,7 @@ def _cron_steps(here: Live) -> dict[str, float]:
     here.forget_calls()
     with Peaks(instance.pid) as peaks:
         here.wait_for("reconcile", "cleanup_empty_slots")
-        here.wait_until_through()
+    # Not until nothing is due: the huge record is looked at for longer than a second, so at this pace it always is.
     here.stack.drop(instance)
     return {name: peak for name, peak in _ours(peaks).items() if name.startswith(("reconcile", "cleanup_empty_slots"))}
 

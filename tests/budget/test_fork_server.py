@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -19,9 +18,10 @@ import pytest
 
 from tests.budget.conftest import ROOT
 from tests.budget.test_budget import CLIENTS, HEAVY, REDIS, change_in_advoware, change_in_espocrm, pair, settle, step_of
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.budget.conftest import Budget
 
@@ -56,7 +56,7 @@ class Server:
                 stderr=out,
             )
         self.env = env | {"KOMM_FORK_SOCKET": str(self.path)}
-        until(lambda: self.path.exists() and self._listens())
+        eventually(lambda: self.path.exists() and self._listens())
 
     def __enter__(self) -> Self:
         return self
@@ -109,17 +109,10 @@ def read(step: socket.socket) -> bytes:
     return b"".join(parts)
 
 
-def until(promise: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not promise():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def server(budget: Budget, tmp_path: Path) -> Iterator[Server]:
     with Server(tmp_path, budget.env) as made:
-        until(lambda: made.forks() == [])  # the one that found out whether it listens
+        eventually(lambda: made.forks() == [])  # the one that found out whether it listens
         yield made
 
 
@@ -213,7 +206,7 @@ def test_one_that_hangs_is_left_alone_and_nothing_is_done_twice(budget: Budget, 
     finally:
         server.process.send_signal(signal.SIGCONT)
     server.ask("reconcile")  # it has taken, and dropped, whoever waited before
-    until(lambda: server.forks() == [])
+    eventually(lambda: server.forks() == [])
     assert len(budget.sandbox.advoware.requests("GET", f"Beteiligte/{one.betnr}")) == 1
 
 
@@ -230,7 +223,7 @@ def test_a_fork_that_is_killed_fails_its_step_and_the_record_stays_due(budget: B
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: waits(budget, slow))
+    eventually(lambda: waits(budget, slow))
     [fork] = server.forks()
     assert Path(f"/proc/{fork}/comm").read_text() == "detect\n"
     os.kill(fork, signal.SIGKILL)
@@ -243,9 +236,9 @@ def test_a_fork_that_is_killed_fails_its_step_and_the_record_stays_due(budget: B
 def test_a_step_that_is_ended_ends_its_fork(budget: Budget, server: Server, slow: Any) -> None:
     with server.connect() as step:
         step.sendall(asked("detect", {"ids": [slow.espo_id], "quelle": "espocrm"}))
-        until(lambda: waits(budget, slow))
+        eventually(lambda: waits(budget, slow))
         assert len(server.forks()) == 1
-    until(lambda: server.forks() == [], seconds=2)
+    eventually(lambda: server.forks() == [], seconds=2)
     assert slow.espo_id in {entry.key for entry in budget.state.due_entries(1000)}
 
 
@@ -254,7 +247,7 @@ def test_it_ends_with_its_standard_input_and_a_fork_brings_its_work_to_an_end(
 ) -> None:
     with server.connect() as step:
         step.sendall(asked("detect", {"ids": [slow.espo_id], "quelle": "espocrm"}))
-        until(lambda: waits(budget, slow))
+        eventually(lambda: waits(budget, slow))
         assert server.process.stdin is not None
         server.process.stdin.close()
         assert server.process.wait(timeout=2) == 0
@@ -295,7 +288,7 @@ def test_what_is_no_call_gets_no_answer_and_is_not_quoted(server: Server, reques
         step.sendall(request_)
         step.shutdown(socket.SHUT_WR)
         assert read(step) == b""
-    until(lambda: server.said.read_bytes().endswith(b"\n"))
+    eventually(lambda: server.said.read_bytes().endswith(b"\n"))
     assert CANARY.encode() not in server.said.read_bytes()
     assert "result" in server.ask("reconcile")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -88,11 +87,3 @@ class OnDisk:
 
     log: Path
     size: int
-
-
-def until(promise: Any, seconds: float = 10) -> None:
-    """Wait until it holds, no longer than so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not promise():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)

@@ -14,9 +14,10 @@ import pytest
 from services import flow
 from services.errors import LeaseBusy
 from services.whole_pass import carry
-from tests.chaos.small import PREFIX, SmallWorld, until
+from tests.chaos.small import PREFIX, SmallWorld
 from tests.http.support import connect_state
 from tests.support.sandbox import ROOT, entry, phone
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,9 +61,9 @@ def test_a_sync_that_was_paused_while_another_took_over_writes_nothing_when_it_w
         command, cwd=ROOT, env={**os.environ, **world.sandbox.environ}, stdout=subprocess.PIPE, text=True
     )
     try:
-        until(lambda: len(world.sandbox.advoware.requests("GET", f"Beteiligte/{pair.betnr}")) == 2)
+        eventually(lambda: len(world.sandbox.advoware.requests("GET", f"Beteiligte/{pair.betnr}")) == 2)
         late.send_signal(signal.SIGSTOP)
-        until(lambda: _free(world, pair.espo_id))
+        eventually(lambda: _free(world, pair.espo_id))
         world.sandbox.advoware.fresh()
         carry(flow.accept([pair.espo_id], "espocrm"))
         world.sandbox.espocrm.put(pair.espo_id, phoneNumberData=[phone(THIRD)])

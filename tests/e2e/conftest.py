@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,15 +42,6 @@ class Running:
         """POST to a webhook; `body` as it is when it is bytes."""
         content = {"content": body} if isinstance(body, bytes) else {"json": body}
         return self.http.post(f"/webhooks/{quelle}/beteiligte", headers=headers, **content)
-
-
-def eventually(check: Callable[[], Any], seconds: float = 40) -> Any:
-    """Wait until `check` gives something true and give it back."""
-    limit = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < limit, f"did not come true in {seconds} s"
-        time.sleep(0.2)
-    return found
 
 
 @pytest.fixture(scope="session")

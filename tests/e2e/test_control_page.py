@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import Running, eventually
 from tests.page.browser import DESK, window
 from tests.page.support import AT
 from tests.support.browser import barriers, running_browser
 from tests.support.sandbox import email, entry
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.e2e.conftest import Running
     from tests.support.sandbox import Pair
 
 BEFORE, MINE, THEIRS = ("gemeinsam@example.com", "advoware.neu@example.com", "espocrm.neu@example.com")

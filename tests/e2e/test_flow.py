@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from tests.e2e.conftest import TOKEN, TRACES, Running, eventually
+from tests.e2e.conftest import TOKEN, TRACES, Running
 from tests.support.sandbox import Pair, email, entry, phone
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.conftest import TOKEN, Running, eventually
+from tests.e2e.conftest import TOKEN, Running
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     import httpx

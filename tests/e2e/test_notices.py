@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.notice_texts import CLOSED, Topic, title_of
-from tests.e2e.conftest import Running, eventually
 from tests.support.sandbox import JSON, Pair, entry
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.e2e.conftest import Running
 
 
 def tasks(running: Running, pair: Pair) -> list[JSON]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.conftest import eventually, processes_of
+from tests.e2e.conftest import processes_of
 from tests.support.processes import without_children
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

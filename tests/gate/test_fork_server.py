@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,10 @@ from scripts.launch.processes import session_members
 from scripts.launch.stack import Stack, motia_port
 from tests.gate.conftest import TOKEN, Gate
 from tests.support.processes import without_children
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 
 def fork_servers(session: int) -> list[tuple[int, Path]]:
@@ -30,13 +30,6 @@ def fork_servers(session: int) -> list[tuple[int, Path]]:
         if b"services.fork_server" in arguments:
             found[pid] = Path(arguments[-2].decode())
     return [(pid, found[pid]) for pid in without_children(found)]
-
-
-def eventually(promise: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not promise():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -15,9 +15,10 @@ from scripts.launch.processes import session_members
 from scripts.launch.stack import motia_port
 from tests.gate.conftest import HOOK, TOKEN, signature
 from tests.metrics.conftest import Scrape, read
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.gate.conftest import Gate
 
@@ -44,15 +45,6 @@ def scraped(http: httpx.Client, token: str = TOKEN) -> Scrape:
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     return read(answer.text)
-
-
-def eventually(check: Callable[[], Any], seconds: float = 20) -> Any:
-    """Wait until `check` gives something true and give it back."""
-    limit = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < limit, f"did not come true in {seconds} s"
-        time.sleep(0.3)
-    return found
 
 
 def test_metrics_are_for_holders_of_the_token(gate: Gate) -> None:
@@ -87,7 +79,7 @@ def test_webhooks_of_two_instances_add_up_and_each_tells_the_whole(gate: Gate, s
         changed = scraped(http, token) - before
         return {name: value for name, value in changed.items() if "webhook" in name}
 
-    eventually(lambda: grown(gate.http, TOKEN) == expected)
+    eventually(lambda: grown(gate.http, TOKEN) == expected, every=0.3)
     assert grown(second, "only-for-prometheus") == expected
     assert second.get("/metrics", headers=BEARER).status_code == 401  # it has a token of its own
 
@@ -121,7 +113,7 @@ def test_while_redis_hangs_both_answer_and_say_so(gate: Gate) -> None:
         assert gate.http.get("/metrics", headers=BEARER).status_code == 503
     finally:
         os.kill(redis_pid, signal.SIGCONT)
-    eventually(lambda: gate.http.get("/health").status_code == 200)
+    eventually(lambda: gate.http.get("/health").status_code == 200, every=0.3)
 
 
 def test_many_who_ask_at_once_cost_one_process(gate: Gate) -> None:

@@ -21,6 +21,7 @@ from services.errors import Bug, LeaseBusy, LeaseLost, NeedsPerson, ServerError,
 from services.kommunikation_types import Base, BaseEntry, OpenWrite
 from services.state import DueEntry, RecordState, RecordStatus
 from services.state_redis import RedisState
+from tests.support.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,14 +64,6 @@ def worker(server: Server, prefix: str, seconds: float, espo_id: str) -> Iterato
         process.communicate()
 
 
-def wait_for(promise: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait until it holds, no longer than so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not promise():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-
-
 def free(store: RedisState, espo_id: str) -> bool:
     """Tell whether the record can be taken."""
     try:
@@ -87,7 +80,7 @@ def test_a_worker_that_was_paused_can_neither_write_nor_store(
         paused.tell("check")
         assert paused.hear() == "ok"
         paused.process.send_signal(signal.SIGSTOP)
-        wait_for(lambda: free(redis_state, "r1"))
+        eventually(lambda: free(redis_state, "r1"))
         with redis_state.acquire("r1") as lease:
             redis_state.save(lease, Base(betnr=1, digest_espocrm="the worker that took over"))
             paused.process.send_signal(signal.SIGCONT)
@@ -106,7 +99,7 @@ def test_the_record_of_a_killed_worker_is_free_after_its_lease(
     with worker(redis_server, prefix, 0.6, "r1") as killed:
         assert not free(redis_state, "r1")
         killed.process.kill()
-        wait_for(lambda: free(redis_state, "r1"), 5)
+        eventually(lambda: free(redis_state, "r1"), 5)
 
 
 def test_a_lease_lasts_as_long_as_the_work(redis_server: Server, prefix: str) -> None:
@@ -130,7 +123,7 @@ def test_one_thread_renews_all_leases_and_ends_with_them(redis_server: Server, p
     assert keepers() == 1
     for lease in leases:
         lease.release()
-    wait_for(lambda: keepers() == 0)
+    eventually(lambda: keepers() == 0)
     with store.acquire("r1") as lease:
         time.sleep(0.6)
         lease.check()
