@@ -5,8 +5,8 @@ import type { MotiaPlugin, MotiaPluginContext } from '@motiadev/core'
  *
  * The story: with each call of a step Motia asks for every stream and wraps its methods in its own. The streams of the
  * traces are one object each, for good. So the hundredth call goes through a hundred wrappings, each of which asks Redis and
- * calls all the others again: after some hundred calls Motia needs seconds of the processor for one, and in the end does
- * nothing else (`python -m bench growth`).
+ * calls all the others again: after some hundred calls Motia needs half a second of the processor for a webhook, and more for
+ * each that follows (`python -m bench endurance`).
  */
 export function wrapSharedStreamsOnce({ lockedData }: MotiaPluginContext): MotiaPlugin {
   for (const stream of lockedData.listStreams()) {

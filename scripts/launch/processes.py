@@ -114,11 +114,16 @@ def session_members(session: int) -> list[int]:
     members = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):
-            # pid (name) state ppid pgrp session ...; the name may hold spaces and brackets
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = stat_of(int(stat.parent.name))
             if int(fields[3]) == session and fields[0] not in {"Z", "X"}:
                 members.append(int(stat.parent.name))
     return members
+
+
+def stat_of(pid: int) -> list[str]:
+    """Read what Linux tells of a process: state, parent, group, session, and so on. Raises `OSError` where it has ended."""
+    # pid (name) state ...; the name may hold spaces and brackets
+    return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
 
 
 def free_port(preferred: int | None = None, *, also: int = 0) -> int:

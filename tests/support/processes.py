@@ -6,8 +6,9 @@ the fork server): who looks a program up by its command line meets both.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from scripts.launch.processes import stat_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -21,7 +22,6 @@ def without_children(pids: Collection[int]) -> list[int]:
 def parent_of(pid: int) -> int | None:
     """Return the parent of a process, None when it has just ended."""
     try:
-        # pid (name) state parent ...; the name may hold spaces and brackets
-        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+        return int(stat_of(pid)[1])
     except OSError:
         return None
